@@ -1,0 +1,5 @@
+"""``python -m fairdunning``."""
+
+from fairdunning.cli import main
+
+main()

@@ -1,0 +1,252 @@
+"""The condition tree: one definition of truth, read by every engine.
+
+A leaf is one integer slot against one constant. A slot turns a value into a pair ``lo, hi`` in the direction of its comparison, so
+that *none* makes the comparison false (``none`` is -BIG for at least, +BIG for at most). Negation is pushed to the leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+from fairdunning import value as v
+from fairdunning.facts import Context, Item
+from fairdunning.program import All, Any, Plain, Test, negate
+
+FALSE, UNKNOWN, TRUE = 0, 1, 2
+Reader = Callable[[Context, Item | None], v.Value]
+Pair = tuple[int, int]
+
+
+class Expr(NamedTuple):
+    """A named value: its type, how to read it, the facts it comes from, and whether an item of a list is needed."""
+
+    key: Hashable
+    type: str
+    read: Reader
+    facts: frozenset[str] = frozenset()
+    local: bool = False
+    elements: frozenset[str] = frozenset()
+
+
+class Slot(NamedTuple):
+    """One integer an engine sees."""
+
+    key: Hashable
+    read: Callable[[Context, Item | None], Pair]
+    facts: frozenset[str]
+
+
+class Leaf(NamedTuple):
+    """One slot, one comparison, one constant."""
+
+    slot: Slot
+    op: str
+    bound: int
+
+
+class And(NamedTuple):
+    """True when every part is."""
+
+    parts: tuple[Tree, ...]
+
+
+class Or(NamedTuple):
+    """True when one part is."""
+
+    parts: tuple[Tree, ...]
+
+
+Tree = Leaf | And | Or
+ALWAYS: Tree = And(())
+NEVER: Tree = Or(())
+
+
+def opposite(tree: Tree) -> Tree:
+    """The Kleene negation, pushed to the leaves."""
+    if isinstance(tree, And):
+        return Or(tuple(opposite(p) for p in tree.parts))
+    if isinstance(tree, Or):
+        return And(tuple(opposite(p) for p in tree.parts))
+    return Leaf(tree.slot, "<=", tree.bound - 1) if tree.op == ">=" else Leaf(tree.slot, ">=", tree.bound + 1)
+
+
+def truth(tree: Tree, ctx: Context, item: Item | None = None) -> int:
+    """TRUE, UNKNOWN or FALSE of a tree, read the direct way (used inside measures)."""
+    if isinstance(tree, Leaf):
+        lo, hi = ctx.cached(tree.slot.key, lambda: tree.slot.read(ctx, None)) if item is None else tree.slot.read(ctx, item)
+        if tree.op == ">=":
+            return TRUE if lo >= tree.bound else (UNKNOWN if hi >= tree.bound else FALSE)
+        return TRUE if hi <= tree.bound else (UNKNOWN if lo <= tree.bound else FALSE)
+    if isinstance(tree, And):
+        found = TRUE
+        for part in tree.parts:
+            found = min(found, truth(part, ctx, item))
+            if not found:
+                break
+        return found
+    return max((truth(part, ctx, item) for part in tree.parts), default=FALSE)
+
+
+def slots_of(tree: Tree) -> list[Slot]:
+    """Every slot of a tree, in order."""
+    if isinstance(tree, Leaf):
+        return [tree.slot]
+    return [slot for part in tree.parts for slot in slots_of(part)]
+
+
+def must(tree: Tree, index: Callable[[Slot], int]) -> Plain:
+    """The plain tree that is true when the condition surely is."""
+    if isinstance(tree, Leaf):
+        return Test(index(tree.slot), "lo", ">=", tree.bound) if tree.op == ">=" else Test(index(tree.slot), "hi", "<=", tree.bound)
+    return (All if isinstance(tree, And) else Any)(tuple(must(p, index) for p in tree.parts))
+
+
+def may(tree: Tree, index: Callable[[Slot], int]) -> Plain:
+    """The plain tree that is true when the condition may be."""
+    if isinstance(tree, Leaf):
+        return Test(index(tree.slot), "hi", ">=", tree.bound) if tree.op == ">=" else Test(index(tree.slot), "lo", "<=", tree.bound)
+    return (All if isinstance(tree, And) else Any)(tuple(may(p, index) for p in tree.parts))
+
+
+def not_shown(exception: Tree, index: Callable[[Slot], int]) -> Plain:
+    """True unless the exception surely holds: an unknown exception does not help."""
+    return negate(must(exception, index))
+
+
+# --- slots: one per kind of comparison ---------------------------------------------------------------------------------
+
+
+def number(expr: Expr) -> Callable[[Context, Item | None], v.Range]:
+    """The expression read as a range."""
+
+    def read(ctx: Context, item: Item | None) -> v.Range:
+        found = expr.read(ctx, item)
+        return found if isinstance(found, v.Range) else v.Range(-v.BIG, v.BIG, none=True)
+
+    return read
+
+
+def _floor(value: v.Range) -> Pair:
+    if value.lo > value.hi:
+        return -v.BIG, -v.BIG
+    return (-v.BIG if value.none else value.lo), value.hi
+
+
+def _ceiling(value: v.Range) -> Pair:
+    if value.lo > value.hi:
+        return v.BIG, v.BIG
+    return value.lo, (v.BIG if value.none else value.hi)
+
+
+def at_least(expr: Expr) -> Slot:
+    """For comparisons from below: none is less than everything."""
+    read = number(expr)
+    return Slot(("ge", expr.key), lambda ctx, item: _floor(read(ctx, item)), expr.facts)
+
+
+def at_most(expr: Expr) -> Slot:
+    """For comparisons from above: none is more than everything."""
+    read = number(expr)
+    return Slot(("le", expr.key), lambda ctx, item: _ceiling(read(ctx, item)), expr.facts)
+
+
+def _gap(a: v.Range, b: v.Range) -> v.Range:
+    if a.lo > a.hi or b.lo > b.hi:
+        return v.NONE
+    return v.Range(max(a.lo - b.hi, -v.BIG), min(a.hi - b.lo, v.BIG), a.none or b.none)
+
+
+def difference(left: Expr, right: Expr, *, floor: bool) -> Slot:
+    """``left - right`` as one slot; none on either side makes the comparison false."""
+    a, b, end = number(left), number(right), _floor if floor else _ceiling
+    key = ("gap", floor, left.key, right.key)
+    return Slot(key, lambda ctx, item: end(_gap(a(ctx, item), b(ctx, item))), left.facts | right.facts)
+
+
+def presence(expr: Expr) -> Slot:
+    """1 when it exists, 0 when it is none."""
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        found = v.exists(expr.read(ctx, item))
+        return found.lo, found.hi
+
+    return Slot(("exists", expr.key), read, expr.facts)
+
+
+def knowledge(expr: Expr) -> Slot:
+    """1 when there is one possibility only, else 0: never unknown."""
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        known = int(v.is_point(expr.read(ctx, item)))
+        return known, known
+
+    return Slot(("known", expr.key), read, frozenset())
+
+
+def one_of(expr: Expr, words: Expr) -> Slot:
+    """Whether a word is one of a set (or equal to another word)."""
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        left, right = expr.read(ctx, item), words.read(ctx, item)
+        possible = left.possible if isinstance(left, v.Words) else None
+        sure, may_be = members(right)
+        if possible is None:
+            return 0, int(may_be is None or bool(may_be))
+        real = possible - {None}
+        surely = bool(real) and real == possible and (possible <= sure if isinstance(right, v.Members) else
+                                                      len(possible) == 1 and sure == possible)
+        return int(surely), int(bool(real) and (may_be is None or bool(real & may_be)))
+
+    return Slot(("is", expr.key, words.key), read, expr.facts | words.facts)
+
+
+def members(value: v.Value) -> tuple[frozenset[str | None], frozenset[str | None] | None]:
+    """The members a set, or the set of one word, surely has and may have."""
+    if isinstance(value, v.Members):
+        return value.sure, value.may  # type: ignore[return-value]
+    if isinstance(value, v.Words) and value.possible is not None:
+        real = value.possible - {None}
+        return (real if len(value.possible) == 1 else frozenset()), real
+    return frozenset(), None
+
+
+def contains(expr: Expr, words: Expr, how: str) -> Slot:
+    """Set against set: ``any`` in common, ``all`` of the right in the left, ``only`` those of the right in the left."""
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        left, right = expr.read(ctx, item), words.read(ctx, item)
+        if not isinstance(left, v.Members) or left.none or (isinstance(right, v.Members) and right.none):
+            return (0, 0) if left in {v.NO_MEMBERS} or right in {v.NO_MEMBERS} else (0, 1)
+        (a_sure, a_may), (b_sure, b_may) = members(left), members(right)
+        if how == "any":
+            hi = (a_may is None and (b_may is None or bool(b_may))) or (b_may is None and (a_may is None or bool(a_may))) or bool(
+                a_may is not None and b_may is not None and a_may & b_may)
+            return int(bool(a_sure & b_sure)), int(hi)
+        if how == "only":
+            a_sure, a_may, b_sure, b_may = b_sure, b_may, a_sure, a_may
+        # every member of b is in a
+        return int(b_may is not None and b_may <= a_sure), int(a_may is None or b_sure <= a_may)
+
+    return Slot((how, expr.key, words.key), read, expr.facts | words.facts)
+
+
+def inside(moment: Expr, hours: Expr, clock: str, calendar: object, *, outside: bool) -> Slot:
+    """Whether an instant lies inside (or outside) a timetable, read on the clock."""
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        at, table = moment.read(ctx, item), hours.read(ctx, item)
+        if at == v.NONE or table == v.NO_HOURS:
+            return 0, 0
+        zone = ctx.zone(clock)
+        if not isinstance(at, v.Range) or at.lo != at.hi or at.none or zone is None:
+            return 0, 1
+        if not isinstance(table, v.Hours) or table.timetable is None:
+            return 0, 1
+        covered = table.timetable.covers(zone, at.lo, calendar)  # type: ignore[arg-type]
+        if covered is None:
+            return 0, 1
+        return (int(not covered),) * 2 if outside else (int(covered),) * 2
+
+    key = ("outside" if outside else "inside", moment.key, hours.key, clock, id(calendar))
+    return Slot(key, read, moment.facts | hours.facts)

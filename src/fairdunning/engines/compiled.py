@@ -1,0 +1,41 @@
+"""The fast path: one generated Python function over the ends of all slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fairdunning.program import All, Any, Plain, Program, Test, Vector
+
+Judge = Callable[[list[int], list[int]], list[int]]
+
+
+class CompiledEngine:
+    """Judges by Python generated from the trees; never from text of a policy."""
+
+    name = "compiled"
+
+    def __init__(self, program: Program) -> None:
+        self._judge = compile_program(program)
+
+    def judge(self, vector: Vector) -> list[int]:
+        """One status per unit."""
+        return self._judge(vector.lo, vector.hi)
+
+
+def compile_program(program: Program) -> Judge:
+    """Generates the function; `must` is read only where `may` is true."""
+    body = [f"    r[{i}] = (2 if {_source(u.must)} else 1) if {_source(u.may)} else 0" for i, u in enumerate(program.units)]
+    text = "\n".join([f"def judge(lo, hi):\n    r = [0] * {len(program.units)}", *body, "    return r\n"])
+    space: dict[str, Judge] = {}
+    exec(compile(text, "<program>", "exec"), space)
+    return space["judge"]
+
+
+def _source(plain: Plain) -> str:
+    if isinstance(plain, Test):
+        return f"{plain.end}[{plain.slot}] {plain.op} {plain.bound}"
+    if not plain.parts:
+        return "True" if isinstance(plain, All) else "False"
+    joint = " and " if isinstance(plain, All) else " or "
+    assert isinstance(plain, All | Any)  # noqa: S101
+    return "(" + joint.join(_source(p) for p in plain.parts) + ")"

@@ -1,0 +1,361 @@
+"""A case document as values: what is known of one planned action, per debt and per candidate zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fairdunning import value as v
+from fairdunning import when
+from fairdunning.errors import CaseError, Problem, Text, did_you_mean
+from fairdunning.vocabulary import CONTACTS, Fact, Vocabulary
+
+MAX_EVENTS, MAX_DEBTS, MAX_ZONES = 20_000, 50, 8
+_LISTS = {"debts", "persons", "addresses", "events"}
+
+
+@dataclass
+class Item:
+    """One entry of a list: decoded attributes; ``at`` and ``day`` as far as they are written."""
+
+    index: int
+    id: str
+    values: dict[str, v.Value]
+    at: int | None = None
+    day: int | None = None
+    kind: str = ""
+    open: bool = False
+    debts: dict[str, int] = field(default_factory=dict)
+
+    def instants(self, zone: when.Zone | None) -> v.Range:
+        """The instant, or the whole local day when only a date is written."""
+        if self.at is not None:
+            return v.Range(self.at, self.at)
+        if self.day is None or zone is None:
+            return v.Range(-v.BIG, v.BIG)
+        return v.Range(zone.first_instant(self.day), zone.first_instant(self.day + 1) - 1)
+
+    def date(self, zone: when.Zone | None) -> v.Range:
+        """The local day."""
+        if self.day is not None:
+            return v.Range(self.day, self.day)
+        if self.at is None or zone is None:
+            return v.Range(-v.BIG, v.BIG)
+        day = zone.day_of(self.at)
+        return v.Range(day, day)
+
+
+@dataclass
+class Case:
+    """A decoded case: facts of each noun, entries of lists, events in order, and what the record covers."""
+
+    document: dict[str, Any]
+    nouns: dict[str, dict[str, v.Value]]
+    lists: dict[str, list[Item]]
+    debts: dict[str, dict[str, dict[str, v.Value]]]
+    debt_lists: dict[str, dict[str, list[Item]]]
+    persons: dict[str, dict[str, v.Value]]
+    addresses: dict[str, dict[str, v.Value]]
+    events: list[Item]
+    complete_since: int | None
+    currency: str | None
+
+
+class Context:
+    """One case judged for one debt, at one moment, in one debtor zone; caches every value read."""
+
+    def __init__(self, case: Case, vocabulary: Vocabulary, debt: str, now: int, debtor_zone: when.Zone | None,
+                 records: dict[str, int]) -> None:
+        self.case, self.vocabulary, self.debt, self.now = case, vocabulary, debt, now
+        self.debtor_zone, self.records = debtor_zone, records
+        self.cache: dict[Hashable, Any] = {}
+        self.assumed: set[str] = set()
+
+    def zone(self, clock: str) -> when.Zone | None:
+        """The zone of a clock: an authority's by name, or the debtor's candidate."""
+        return self.debtor_zone if clock == "debtor" else when.zone(clock)
+
+    def cached(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The value made once for this key."""
+        if key not in self.cache:
+            self.cache[key] = make()
+        return self.cache[key]
+
+    def fact(self, fact: Fact) -> v.Value:
+        """A stored fact: the entry of the noun that this judgement is about, silence read where the record is complete."""
+        noun, _, _ = fact.name.partition(".")
+        place = self._place(noun)
+        known = place.get(fact.name) if place is not None else None
+        if known is not None:
+            return known
+        if fact.silent and self.case.complete_since is not None:
+            self.assumed.add(fact.name)
+            return fact.silence()
+        return fact.unknown()
+
+    def list(self, name: str) -> list[Item] | None:
+        """The entries of a list fact, None when it is absent."""
+        return self.case.debt_lists.get(self.debt, {}).get(name) or self.case.lists.get(name)
+
+    def _place(self, noun: str) -> dict[str, v.Value] | None:
+        entry = self.vocabulary.nouns[noun]
+        if entry.list == "debts" or entry.within == "debts":
+            own = self.case.debts.get(self.debt, {}).get(noun)
+            return own if own is not None else self.case.nouns.get(noun)
+        if entry.list:
+            key = one_word(self.case.nouns.get(entry.by.partition(".")[0], {}).get(entry.by))
+            entries = self.case.persons if entry.list == "persons" else self.case.addresses
+            return entries.get(key) if key else None
+        return self.case.nouns.get(noun)
+
+    def word(self, name: str) -> v.Words:
+        """A stored id or word by dotted name, any word when absent."""
+        found = self.fact(self.vocabulary.facts[name]) if name in self.vocabulary.facts else v.ANY_WORD
+        return found if isinstance(found, v.Words) else v.ANY_WORD
+
+
+def one_word(value: v.Value | None) -> str | None:
+    """The only word of a known word, else None."""
+    if isinstance(value, v.Words) and value.possible is not None and len(value.possible) == 1:
+        return next(iter(value.possible))
+    return None
+
+
+class _Reader:
+    def __init__(self, vocabulary: Vocabulary, file: str) -> None:
+        self.vocabulary, self.file = vocabulary, file
+        self.problems: list[Problem] = []
+        self.currencies: set[str] = set()
+
+    def add(self, key: str, text: Text) -> None:
+        self.problems.append(Problem(self.file, 0, key, text))
+
+    def decode(self, fact: Fact, written: Any, key: str) -> v.Value:
+        try:
+            if fact.type == "money" and isinstance(written, str) and written != "none":
+                self.currencies.add(v.parse_money(written).currency)
+            return fact.decode(written)
+        except ValueError as error:
+            text = error.args[0] if isinstance(error.args[0], Text) else Text(
+                f"must be an amount with its currency such as `6499.20 CNY`, got `{written}`",
+                f"应为带币种的金额，如 `6499.20 CNY`，实为 `{written}`")
+            self.add(key, text)
+            return fact.unknown()
+
+    def noun(self, noun: str, written: Any, key: str, lists: dict[str, list[Item]]) -> dict[str, v.Value]:
+        known = {f.key: f for f in self.vocabulary.of_noun(noun) if not f.derived}
+        found: dict[str, v.Value] = {}
+        if not isinstance(written, dict):
+            self.add(key, Text("must be a mapping", "应为映射"))
+            return found
+        for name, child in written.items():
+            place = f"{key}.{name}"
+            if noun == "debt" and isinstance(child, dict) and name in self.vocabulary.nouns:
+                continue
+            fact = known.get(name)
+            if fact is None:
+                hint = did_you_mean(name, known)
+                self.add(place, Text(f"unknown fact{hint.en}", f"未知的事实{hint.zh}"))
+            elif fact.type == "list":
+                if child is not None:
+                    lists[fact.name] = self.items(fact, child, place)
+            elif child is None:
+                found[fact.name] = fact.unknown()
+            else:
+                found[fact.name] = self.decode(fact, child, place)
+        return found
+
+    def items(self, fact: Fact, written: Any, key: str) -> list[Item]:
+        if not isinstance(written, list):
+            self.add(key, Text("must be a list", "应为列表"))
+            return []
+        return [self.item(fact, entry, f"{key}[{i}]", i) for i, entry in enumerate(written)]
+
+    def item(self, fact: Fact, written: Any, key: str, index: int) -> Item:
+        values: dict[str, v.Value] = {}
+        item = Item(index, "", values)
+        if not isinstance(written, dict):
+            self.add(key, Text("must be a mapping", "应为映射"))
+            return item
+        item.id = str(written.get("id", index))
+        for name, child in written.items():
+            attribute = fact.of.get(name)
+            if attribute is None:
+                hint = did_you_mean(name, fact.of)
+                self.add(f"{key}.{name}", Text(f"unknown attribute{hint.en}", f"未知的属性{hint.zh}"))
+            elif child is not None:
+                self.attribute(item, attribute, child, f"{key}.{name}")
+        return item
+
+    def attribute(self, item: Item, attribute: Fact, written: Any, key: str) -> None:
+        dated = attribute.name in {"at", "until"} and attribute.type == "datetime"
+        if dated and isinstance(written, str) and len(written) == 10:
+            as_date = Fact("date", "date", Text("", ""), "date")
+            day = self.decode(as_date, written, key)
+            if attribute.name == "at" and isinstance(day, v.Range) and day.lo == day.hi:
+                item.day = day.lo
+            else:
+                item.values["until_day"] = day
+            return
+        value = self.decode(attribute, written, key)
+        item.values[attribute.name] = value
+        if attribute.name == "at" and isinstance(value, v.Range) and value.lo == value.hi:
+            item.at = value.lo
+
+
+def read_case(document: Any, vocabulary: Vocabulary, file: str = "case") -> Case:
+    """Decodes a case document; raises CaseError naming every field that is wrong."""
+    reader = _Reader(vocabulary, file)
+    if not isinstance(document, dict):
+        raise CaseError([Problem(file, 0, "", Text("must be a JSON object", "应为 JSON 对象"))])
+    case = Case(document, {}, {}, {}, {}, {}, {}, [], None, None)
+    for name, written in document.items():
+        if written is not None:
+            _read_part(reader, case, name, written)
+    _read_events(reader, case)
+    _check(reader, case)
+    if reader.problems:
+        raise CaseError(reader.problems)
+    return case
+
+
+def _read_part(reader: _Reader, case: Case, name: str, written: Any) -> None:
+    nouns = {n.name for n in reader.vocabulary.nouns.values() if not n.list} | {"history"}
+    if name in _LISTS:
+        if not isinstance(written, list):
+            reader.add(name, Text("must be a list", "应为列表"))
+        elif name in {"persons", "addresses"}:
+            _read_entries(reader, case, name, written)
+        elif name == "debts":
+            _read_debts(reader, case, written)
+    elif name == "history":
+        _read_history(reader, case, written)
+    elif name in nouns:
+        case.nouns[name] = reader.noun(name, written, name, case.lists)
+    else:
+        hint = did_you_mean(name, nouns | _LISTS)
+        reader.add(name, Text(f"unknown part of a case{hint.en}", f"案情中未知的部分{hint.zh}"))
+
+
+def _read_history(reader: _Reader, case: Case, written: Any) -> None:
+    if not isinstance(written, dict) or set(written) - {"complete_since"}:
+        reader.add("history", Text("may hold `complete_since` only", "只能含 `complete_since`"))
+        return
+    since = written.get("complete_since")
+    if since is not None:
+        date = Fact("complete_since", "date", Text("", ""), "complete_since")
+        value = reader.decode(date, since, "history.complete_since")
+        if isinstance(value, v.Range) and value.lo == value.hi:
+            case.complete_since = value.lo
+
+
+def _read_entries(reader: _Reader, case: Case, name: str, written: list[Any]) -> None:
+    noun = next((n.name for n in reader.vocabulary.nouns.values() if n.list == name), "")
+    for i, entry in enumerate(written):
+        key = entry.get("id") if isinstance(entry, dict) else None
+        if not noun or not isinstance(key, str):
+            reader.add(f"{name}[{i}].id", Text("an id is missing", "缺少 id"))
+            continue
+        values = reader.noun(noun, entry, f"{name}[{i}]", case.lists)
+        (case.persons if name == "persons" else case.addresses)[key] = values
+
+
+def _read_debts(reader: _Reader, case: Case, written: list[Any]) -> None:
+    for i, entry in enumerate(written):
+        key = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(key, str):
+            reader.add(f"debts[{i}].id", Text("an id is missing", "缺少 id"))
+            continue
+        lists = case.debt_lists.setdefault(key, {})
+        nouns = {"debt": reader.noun("debt", entry, f"debts[{i}]", lists)}
+        for name, child in entry.items():
+            noun = reader.vocabulary.nouns.get(name)
+            if noun and noun.within == "debts" and child is not None:
+                nouns[name] = reader.noun(name, child, f"debts[{i}].{name}", lists)
+        case.debts[key] = nouns
+
+
+def _read_events(reader: _Reader, case: Case) -> None:
+    written = case.document.get("events") or []
+    if not isinstance(written, list):
+        return
+    if len(written) > MAX_EVENTS:
+        reader.add("events", Text(f"more than {MAX_EVENTS} events; send fewer", f"事件超过 {MAX_EVENTS} 条；请减少"))
+        return
+    events = _amended(reader, [e for e in written if isinstance(e, dict)])
+    if len(events) + sum(e.get("kind") == "amendment" for e in written if isinstance(e, dict)) != len(written):
+        reader.add("events", Text("each event must be a mapping", "每个事件应为映射"))
+    fact = reader.vocabulary.facts["events"]
+    for i, entry in events:
+        item = reader.item(fact, entry, f"events[{i}]", i)
+        item.kind = str(entry.get("kind"))
+        if item.at is None and item.day is None:
+            reader.add(f"events[{i}].at", Text("the time of the event is missing", "缺少事件时间"))
+        if "kind" not in entry:
+            reader.add(f"events[{i}].kind", Text("the kind of the event is missing", "缺少事件种类"))
+        _complete(item, case)
+        case.events.append(item)
+
+
+def _amended(reader: _Reader, written: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+    """Amendments rewrite the events they name before anything is judged, in the order of their time."""
+    events = [(i, dict(e)) for i, e in enumerate(written) if e.get("kind") != "amendment"]
+    amendments = sorted((e for e in written if e.get("kind") == "amendment"), key=lambda e: str(e.get("at")))
+    for amendment in amendments:
+        names, changes = amendment.get("amends"), amendment.get("set")
+        if not isinstance(names, dict) or not isinstance(changes, dict) or not names:
+            reader.add("events", Text("an amendment needs `amends` and `set`", "更正事件须有 `amends` 与 `set`"))
+            continue
+        for _, event in events:
+            if all(event.get(k) == x for k, x in names.items()):
+                event.update(changes)
+    return events
+
+
+def _complete(item: Item, case: Case) -> None:
+    """Attributes that follow from others: channel, role, household, place; openness; which debts it counts for."""
+    values = item.values
+    if "channel" not in values and item.kind in CONTACTS:
+        values["channel"] = v.Words(frozenset({item.kind}))
+    person = case.persons.get(one_word(values.get("person")) or "")
+    address = case.addresses.get(one_word(values.get("address")) or "")
+    for name, source, fact in (("role", person, "recipient.role"), ("household", person, "recipient.household"),
+                               ("place", address, "address.place")):
+        if name not in values and source and fact in source:
+            values[name] = source[fact]
+    state = one_word(values.get("state"))
+    item.open = state in {"reserved", "unresolved"} or (state == "committed" and "outcome" not in values)
+    item.debts = _attribution(item, list(case.debts))
+
+
+def _attribution(item: Item, debts: list[str]) -> dict[str, int]:
+    """For each debt: 2 the event counts for it, 1 perhaps, 0 not (``docs/measures.md``, debt)."""
+    named = item.values.get("counts_for")
+    talked = one_word(item.values.get("outcome")) == "conversation"
+    if not isinstance(named, v.Members) and talked:
+        named = item.values.get("discussed")
+    if isinstance(named, v.Members):
+        return {d: 2 if d in named.sure else 0 for d in debts}
+    about = item.values.get("about") or item.values.get("discussed")
+    among = about.sure if isinstance(about, v.Members) else frozenset(debts)
+    return {d: (2 if len(among) == 1 else 1) if d in among else 0 for d in debts}
+
+
+def _check(reader: _Reader, case: Case) -> None:
+    action = case.nouns.get("action", {})
+    at = action.get("action.at")
+    if not isinstance(at, v.Range) or at.lo != at.hi:
+        reader.add("action.at", Text("the planned time is missing", "缺少计划时间"))
+    if "action.kind" not in action:
+        reader.add("action.kind", Text("the kind of action is missing", "缺少动作种类"))
+    named = action.get("action.debts")
+    for debt in sorted(named.sure) if isinstance(named, v.Members) else []:
+        if debt not in case.debts:
+            reader.add("action.debts", Text(f"no debt `{debt}` in `debts`", f"`debts` 中没有 `{debt}`"))
+    if isinstance(named, v.Members) and len(named.sure) > MAX_DEBTS:
+        reader.add("action.debts", Text(f"more than {MAX_DEBTS} debts; split the action", f"债务超过 {MAX_DEBTS} 笔；请拆分"))
+    if len(reader.currencies) > 1:
+        found = ", ".join(sorted(reader.currencies))
+        reader.add("", Text(f"one currency per case, got {found}", f"一个案情只能用一种币种，实有 {found}"))
+    case.currency = next(iter(reader.currencies), None)

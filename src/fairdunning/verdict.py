@@ -1,0 +1,75 @@
+"""What a check answers: outcome, findings, obligations, and the facts that are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from fairdunning.errors import Text
+from fairdunning.policy import Cite
+
+
+class Outcome(IntEnum):
+    """Ordered: the worst wins."""
+
+    ALLOW = 0
+    FLAG = 1
+    BLOCK = 2
+
+    @property
+    def word(self) -> str:
+        """As it stands in JSON."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One constraint that a planned action breaches or that cannot be decided."""
+
+    constraint: str
+    rule: str
+    debt: str
+    zone: str
+    outcome: Outcome
+    force: str
+    raised: bool
+    decided: bool
+    law_date: str
+    cite: Cite
+    facts: dict[str, Any]
+    missing: tuple[str, ...]
+    message: Text
+    why: Text
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        cite = {"source": self.cite.source, "at": self.cite.at, "title": self.cite.title._asdict(), "from": self.cite.since,
+                "confidence": self.cite.confidence}
+        return {"constraint": self.constraint, "rule": self.rule, "debt": self.debt, "zone": self.zone, "outcome": self.outcome.word,
+                "force": self.force, "raised": self.raised, "decided": self.decided, "law_date": self.law_date, "cites": [cite],
+                "facts": self.facts, "missing": list(self.missing), "message": self.message._asdict(), "why": self.why._asdict()}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to one check; the same case, policy and versions give the same document, byte for byte."""
+
+    outcome: Outcome
+    cause: str
+    profile: str
+    digest: str
+    content: str
+    findings: tuple[Finding, ...] = ()
+    advice: tuple[Finding, ...] = ()
+    obligations: tuple[Finding, ...] = ()
+    assumed: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        unknown = [{"constraint": f.constraint, "facts": list(f.missing)} for f in self.findings if not f.decided]
+        return {"outcome": self.outcome.word, "cause": self.cause, "policy": {"profile": self.profile, "digest": self.digest},
+                "content": self.content, "findings": [f.document() for f in self.findings],
+                "obligations": [f.document() for f in self.obligations], "advice": [f.document() for f in self.advice],
+                "unknown": unknown, "assumed": list(self.assumed), "versions": self.versions}
