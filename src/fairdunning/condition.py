@@ -204,7 +204,7 @@ def one_of(expr: Expr, words: Expr) -> Slot:
 def members(value: v.Value) -> tuple[frozenset[str | None], frozenset[str | None] | None]:
     """The members a set, or the set of one word, surely has and may have."""
     if isinstance(value, v.Members):
-        return value.sure, value.may  # type: ignore[return-value]
+        return value.sure, value.may
     if isinstance(value, v.Words) and value.possible is not None:
         real = value.possible - {None}
         return (real if len(value.possible) == 1 else frozenset()), real

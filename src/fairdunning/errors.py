@@ -37,7 +37,7 @@ class Problem:
     def say(self, lang: str = "en") -> str:
         """``file:line: key: what is wrong``."""
         place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
-        return place + (f"{self.key}: " if self.key else "") + getattr(self.text, lang)
+        return place + (f"{self.key}: " if self.key else "") + (self.text.zh if lang == "zh" else self.text.en)
 
     def __str__(self) -> str:
         """The English form."""
@@ -66,11 +66,11 @@ class EngineError(FairdunningError):
     """An engine could not answer."""
 
 
-class EngineUnavailable(EngineError):  # noqa: N818  (the state, not an accident)
+class EngineUnavailable(EngineError):
     """The engine is not installed."""
 
 
-class EngineLost(EngineError):  # noqa: N818
+class EngineLost(EngineError):
     """The engine died, hung, was late or answered nonsense."""
 
 

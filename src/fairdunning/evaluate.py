@@ -26,8 +26,8 @@ def evaluate(document: Any, policy: Policy, engine: Engine | None = None, file: 
     engine = engine or CompiledEngine(policy.program)
     findings: list[Finding] = []
     assumed: set[str] = set()
-    for debt in _debts(case):
-        for zone in _zones(case, file):
+    for debt in debts_of(case):
+        for zone in zones_of(case, file):
             ctx = context(case, policy, debt, zone)
             findings += judge(ctx, policy, engine, zone.name if zone else "")
             assumed |= ctx.assumed
@@ -171,14 +171,16 @@ def _missing(ctx: Context, variant: Variant) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _debts(case: Case) -> list[str]:
+def debts_of(case: Case) -> list[str]:
+    """The debts the action is about; without a list all of the case, without any one nameless debt."""
     named = case.nouns["action"].get("action.debts")
     if isinstance(named, v.Members) and named.sure:
         return sorted(named.sure)
     return sorted(case.debts) or [""]
 
 
-def _zones(case: Case, file: str) -> list[when.Zone | None]:
+def zones_of(case: Case, file: str) -> list[when.Zone | None]:
+    """The candidate zones of the debtor, None when unknown; raises CaseError for a zone that does not exist."""
     named = case.nouns.get("debtor", {}).get("debtor.timezones")
     if not isinstance(named, v.Members) or not named.sure:
         return [None]

@@ -16,6 +16,7 @@ from fairdunning import rule as r
 from fairdunning import when
 from fairdunning.condition import Expr, Slot, Tree
 from fairdunning.errors import LoadError, Problem, Text, did_you_mean
+from fairdunning.facts import Context, Item
 from fairdunning.program import All, Plain, Program, Test, Unit
 from fairdunning.vocabulary import Vocabulary, parse_vocabulary
 from fairdunning.yamlfile import Node, Problems, read
@@ -166,7 +167,7 @@ def load(profile: str, own: Path | None = None) -> Policy:
         folder.problems.found.append(Problem(f"profiles/{profile}.yaml", 0, "", Text(
             f"there is no such profile{hint.en}", f"没有这个机构配置{hint.zh}")))
     folder.problems.raise_if_any()
-    assert chosen is not None  # noqa: S101
+    assert chosen is not None
     policy = _profile(profile, chosen, found, folder, vocabulary)
     folder.problems.raise_if_any()
     return policy
@@ -365,7 +366,7 @@ def lower(constraints: tuple[Constraint, ...]) -> tuple[tuple[Slot, ...], tuple[
 def _gate(con: Constraint, variant: Variant) -> Slot:
     read_date = c.number(con.law_date)
 
-    def read_gate(ctx: c.Context, item: c.Item | None) -> tuple[int, int]:
+    def read_gate(ctx: Context, item: Item | None) -> tuple[int, int]:
         day = read_date(ctx, item)
         end = variant.end if variant.end is not None else 10**9
         if day.lo > day.hi:

@@ -76,35 +76,32 @@ def unknown(kind: str, *, optional: bool = False) -> Value:
 
 def nothing(kind: str) -> Value:
     """The value *none* of this type: known not to exist."""
-    return {"enum": NO_WORD, "id": NO_WORD, "set": NO_MEMBERS, "timetable": NO_HOURS}.get(kind, NONE)
+    none: dict[str, Value] = {"enum": NO_WORD, "id": NO_WORD, "set": NO_MEMBERS, "timetable": NO_HOURS}
+    return none.get(kind, NONE)
 
 
 def is_point(value: Value) -> bool:
     """Whether there is one possibility only (*none* is one)."""
-    match value:
-        case Range(lo, hi, none):
-            return (lo == hi and not none) or (lo > hi and none)
-        case Words(possible):
-            return possible is not None and len(possible) == 1
-        case Members(sure, may, _):
-            return may is not None and sure == may
-        case Hours(timetable, none):
-            return timetable is not None or none
+    if isinstance(value, Range):
+        return (value.lo == value.hi and not value.none) or (value.lo > value.hi and value.none)
+    if isinstance(value, Words):
+        return value.possible is not None and len(value.possible) == 1
+    if isinstance(value, Members):
+        return value.may is not None and value.sure == value.may
+    return value.timetable is not None or value.none
 
 
 def exists(value: Value) -> Range:
     """1 when it exists, 0 when it is none, else unknown."""
-    match value:
-        case Range(lo, hi, none):
-            return FALSE if lo > hi else (MAYBE_TRUE if none else TRUE)
-        case Words(None):
+    if isinstance(value, Range):
+        return FALSE if value.lo > value.hi else (MAYBE_TRUE if value.none else TRUE)
+    if isinstance(value, Words):
+        if value.possible is None:
             return MAYBE_TRUE
-        case Words(possible):
-            return FALSE if possible == {None} else (MAYBE_TRUE if None in possible else TRUE)
-        case Members(_, may, none):
-            return FALSE if none else (MAYBE_TRUE if may is None else TRUE)
-        case Hours(timetable, none):
-            return FALSE if none else (MAYBE_TRUE if timetable is None else TRUE)
+        return FALSE if value.possible == {None} else (MAYBE_TRUE if None in value.possible else TRUE)
+    if isinstance(value, Members):
+        return FALSE if value.none else (MAYBE_TRUE if value.may is None else TRUE)
+    return FALSE if value.none else (MAYBE_TRUE if value.timetable is None else TRUE)
 
 
 def hull(values: list[Value]) -> Value:
@@ -127,7 +124,9 @@ def hull(values: list[Value]) -> Value:
         may = [m.may for m in members if m.may is not None]
         none = all(m.none for m in members)
         return Members(sure, frozenset().union(*may) if len(may) == len(members) else None, none)
-    return first if all(v == first for v in values) else ANY_HOURS
+    if isinstance(first, Hours) and all(v == first for v in values):
+        return first
+    return ANY_HOURS
 
 
 # --- literals ---------------------------------------------------------------------------------------------------------
@@ -194,8 +193,11 @@ def parse_number(kind: str, text: str) -> int:
     """The integer that a literal of a numeric type stands for; raises ValueError. Money: the amount alone."""
     if kind == "money":
         return parse_money(text).amount
-    readers = {"bool": parse_bool, "rate": parse_rate, "date": when.parse_date, "datetime": when.parse_datetime}
-    return readers.get(kind, parse_integer)(text)
+    if kind == "date":
+        return when.parse_date(text)
+    if kind == "datetime":
+        return when.parse_datetime(text)
+    return {"bool": parse_bool, "rate": parse_rate}.get(kind, parse_integer)(text)
 
 
 def is_decimal(text: str) -> bool:

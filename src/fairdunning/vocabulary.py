@@ -200,7 +200,7 @@ def _fact(name: str, node: Node, problems: Problems) -> Fact | None:
         return None
     if not (parts.get("en") and parts.get("zh")):
         problems.add(node, "a description in `en` and `zh` is missing", "缺少 `en` 与 `zh` 说明")
-    words = parts["words"] if "words" in parts else None
+    words = parts.get("words")
     table = {w: _word_of(n) for w, n in words.mapping.items()} if words and words.mapping else {}
     if words and not words.mapping:
         table = {n.text: Word(Text(n.text, n.text)) for n in words.items}

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fairdunning import value as v
-from fairdunning.errors import CaseError, LoadError, Problem, Text
-from fairdunning.evaluate import _debts, _zones, context, evaluate, status_of, vector
-from fairdunning.facts import read_case
 from fairdunning.engines.compiled import CompiledEngine
-from fairdunning.policy import Folder, Policy, load, lower, read_folder
+from fairdunning.errors import CaseError, LoadError, Problem, Text
+from fairdunning.evaluate import context, debts_of, evaluate, status_of, vector, zones_of
+from fairdunning.facts import read_case
+from fairdunning.policy import Policy, load, lower, read_folder
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import Fact, Vocabulary
 from fairdunning.yamlfile import Node
@@ -73,7 +73,7 @@ def run_cases(profile: str, own: Path | None = None) -> Report:
     for name, node in folder.cases.items():
         for case in node.mapping["cases"].items if "cases" in node.mapping else ():
             try:
-                _run(case, node, name, policy, folder, report, own)
+                _run(case, node, name, policy, report, own)
             except (CaseError, LoadError) as error:
                 text = "; ".join(f"{p.key}: {p.text.en}" for p in error.problems)
                 zh = "；".join(f"{p.key}: {p.text.zh}" for p in error.problems)
@@ -86,7 +86,7 @@ def _name(case: Node) -> str:
     return case.mapping["name"].text if "name" in case.mapping else case.key
 
 
-def _run(case: Node, file: Node, name: str, policy: Policy, folder: Folder, report: Report, own: Path | None) -> None:
+def _run(case: Node, file: Node, name: str, policy: Policy, report: Report, own: Path | None) -> None:
     shared = file.mapping["given"].plain() if "given" in file.mapping else {}
     given = merge(shared, case.mapping["given"].plain() if "given" in case.mapping else {})
     document = typed(given, policy.vocabulary)
@@ -124,8 +124,8 @@ def judge_alone(document: Any, constraint: str, policy: Policy, case: Node) -> s
     alone = Policy(policy.profile, policy.digest, policy.vocabulary, chosen, program, slots, units, policy.records, policy.raised)
     read = read_case(document, policy.vocabulary, case.file)
     worst, in_force = 0, False
-    for debt in _debts(read):
-        for zone in _zones(read, case.file):
+    for debt in debts_of(read):
+        for zone in zones_of(read, case.file):
             ctx = context(read, alone, debt, zone)
             statuses = CompiledEngine(program).judge(vector(ctx, alone))
             status, dated = status_of(ctx, [(c, x, s) for (c, x), s in zip(units, statuses, strict=True)])

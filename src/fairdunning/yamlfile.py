@@ -22,7 +22,7 @@ MAX_DEPTH = 40
 class Node:
     """A scalar (text or null), a list or a mapping, with the place it stands at."""
 
-    value: str | None | dict[str, Node] | list[Node]
+    value: str | dict[str, Node] | list[Node] | None
     file: str
     line: int
     key: str
@@ -110,11 +110,11 @@ def _refuse(file: str, line: int, en: str, zh: str) -> LoadError:
 def _refuse_constructs(text: str, file: str, problems: Problems) -> None:
     depth = documents = 0
     for event in _events(text):
-        here = Node(None, file, event.start_mark.line + 1, "")
+        here = Node(None, file, event.start_mark.line + 1 if event.start_mark else 0, "")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             problems.add(here, "anchors and aliases are refused; write the value out", "不允许锚点与别名；请写出全文")
-        if getattr(event, "tag", None):
-            problems.add(here, f"tags are refused, got `{event.tag}`", f"不允许标签 `{event.tag}`")
+        if tag := getattr(event, "tag", None):
+            problems.add(here, f"tags are refused, got `{tag}`", f"不允许标签 `{tag}`")
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
         if isinstance(event, yaml.CollectionStartEvent):
@@ -131,7 +131,9 @@ def _events(text: str) -> Iterator[yaml.Event]:
     loader = yaml.CSafeLoader(text)
     try:
         while loader.check_event():
-            yield loader.get_event()
+            event = loader.get_event()
+            if event is not None:
+                yield event
     finally:
         loader.dispose()
 
@@ -139,7 +141,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
 def _node(node: yaml.Node, file: str, key: str, problems: Problems) -> Node:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
-        bare_null = node.style is None and node.value in {"", "~", "null"}
+        bare_null = not node.style and node.value in {"", "~", "null"}
         return Node(None if bare_null else node.value, file, line, key)
     if isinstance(node, yaml.SequenceNode):
         return Node([_node(n, file, f"{key}[{i}]", problems) for i, n in enumerate(node.value)], file, line, key)

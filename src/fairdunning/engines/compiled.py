@@ -37,5 +37,5 @@ def _source(plain: Plain) -> str:
     if not plain.parts:
         return "True" if isinstance(plain, All) else "False"
     joint = " and " if isinstance(plain, All) else " or "
-    assert isinstance(plain, All | Any)  # noqa: S101
+    assert isinstance(plain, All | Any)
     return "(" + joint.join(_source(p) for p in plain.parts) + ")"
