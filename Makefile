@@ -1,5 +1,6 @@
 # Both README commands set up what they need: Python 3.11+, gcc and make are all a fresh machine must have.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3.13 || command -v python3)
+# A command may be on the path and still not run (version managers), so each is asked.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do $$p -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
 .PHONY: demo test lint
