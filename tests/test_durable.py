@@ -1,0 +1,71 @@
+"""durable-rules says the same as reading the trees, and whatever happens to it is a loss, never an answer."""
+
+import os
+import random
+import signal
+import sys
+
+import pytest
+
+from fairdunning.engines.compiled import CompiledEngine
+from fairdunning.engines.durable import DurableEngine
+from fairdunning.errors import EngineLost
+from fairdunning.program import All, Any, Program, Test, Unit, Vector, holds
+
+BIG = 2**53 - 1
+
+
+def tree(rng, slots, depth=2):
+    if depth == 0 or rng.random() < 0.4:
+        bound = rng.choice([rng.randint(-3, 3), rng.randint(-3, 3), BIG, -BIG])
+        return Test(rng.randrange(slots), rng.choice(["lo", "hi"]), rng.choice([">=", "<="]), bound)
+    parts = tuple(tree(rng, slots, depth - 1) for _ in range(rng.randint(0, 3)))
+    return rng.choice([All, Any])(parts)
+
+
+def vector(rng, slots):
+    ends = [sorted(rng.choice([rng.randint(-4, 4), rng.randint(-4, 4), BIG, -BIG]) for _ in range(2)) for _ in range(slots)]
+    return Vector([a for a, _ in ends], [b for _, b in ends])
+
+
+def program(rng, slots, units):
+    return Program(slots, tuple(Unit(f"u{i}", tree(rng, slots), tree(rng, slots)) for i in range(units)))
+
+
+@pytest.mark.parametrize(("slots", "units", "seed"), [(4, 3, 1), (12, 30, 2), (60, 60, 3), (150, 300, 4), (3, 45, 5)])
+def test_engines_agree(slots, units, seed):
+    """Random programs and vectors: durable-rules, the compiled engine and the trees read slowly give the same statuses."""
+    rng = random.Random(seed)
+    found = program(rng, slots, units)
+    with DurableEngine(found, limit=5) as durable:
+        for _ in range(150):
+            at = vector(rng, slots)
+            expected = [(2 if holds(u.must, at) else 1) if holds(u.may, at) else 0 for u in found.units]
+
+            assert expected == durable.judge(at)
+            assert expected == CompiledEngine(found).judge(at)
+
+
+SMALL = Program(1, (Unit("u", Test(0, "lo", ">=", 1), Test(0, "hi", ">=", 1)),))
+ONE = Vector([1], [1])
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP])
+def test_killed_or_stopped_child_is_a_loss(sign):
+    """A child that is killed or hangs gives EngineLost, and later a new one answers."""
+    with DurableEngine(SMALL) as engine:
+        assert [2] == engine.judge(ONE)
+        os.kill(engine.child.pid, sign)
+        with pytest.raises(EngineLost):
+            engine.judge(ONE)
+        engine._lost_at -= 2
+
+        assert [2] == engine.judge(ONE)
+
+
+@pytest.mark.parametrize("answer", ["[]", "[0, 0]", "[3]", "[true]", "null", "nonsense", '{"0": 0}', ""])
+def test_nonsense_is_a_loss(answer):
+    """An answer of another length, type or form is never taken for a status."""
+    code = f"import sys; sys.stdin.readline(); print('ready', flush=True); sys.stdin.readline(); print({answer!r}, flush=True)"
+    with DurableEngine(SMALL, [sys.executable, "-c", code]) as engine, pytest.raises(EngineLost):
+        engine.judge(ONE)
