@@ -9,7 +9,9 @@ import pytest
 
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.engines.durable import DurableEngine
+from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import EngineLost
+from fairdunning.evaluate import evaluate
 from fairdunning.program import All, Any, Program, Test, Unit, Vector, holds
 
 BIG = 2**53 - 1
@@ -69,3 +71,42 @@ def test_nonsense_is_a_loss(answer):
     code = f"import sys; sys.stdin.readline(); print('ready', flush=True); sys.stdin.readline(); print({answer!r}, flush=True)"
     with DurableEngine(SMALL, [sys.executable, "-c", code]) as engine, pytest.raises(EngineLost):
         engine.judge(ONE)
+
+
+class Lying:
+    """An engine that says the opposite of the truth."""
+
+    name = "lying"
+
+    def judge(self, vector):
+        return [0]
+
+
+class Raising:
+    """An engine that breaks."""
+
+    name = "raising"
+
+    def judge(self, vector):
+        raise EngineLost("gone")
+
+
+def test_a_check_is_blocked_when_an_engine_lies_or_is_lost(policy, call):
+    """Disagreement and loss block with their cause, whatever the facts are."""
+    pair = PairEngine(policy.program)
+    pair.compiled = Lying()
+    lied = evaluate(call, policy, pair)
+    pair.close()
+    lost = evaluate(call, policy, Raising())
+
+    assert ("block", "disagreement") == (lied.outcome.word, lied.cause)
+    assert ("block", "engine_lost") == (lost.outcome.word, lost.cause)
+
+
+def test_both_engines_give_the_same_verdict_on_the_shipped_law(policy, call):
+    """An ordinary call is allowed by both engines together."""
+    pair = PairEngine(policy.program)
+    verdict = evaluate(call, policy, pair)
+    pair.close()
+
+    assert ("allow", "compiled+durable") == (verdict.outcome.word, verdict.versions["engine"])

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fairdunning import __version__, workflow
+from fairdunning.engines.durable import durable_version
 from fairdunning.errors import CaseError, FairdunningError, LoadError
 from fairdunning.policy import Policy, load, shipped
 from fairdunning.verdict import Verdict
@@ -20,6 +21,7 @@ from fairdunning.verdict import Verdict
 EXIT = {"allow": 0, "flag": 3, "block": 4}
 _COLOURS = {"allow": "green", "flag": "yellow", "block": "red"}
 _SAID = {"allow": ("allow", "放行"), "flag": ("flag", "待复核"), "block": ("block", "禁止")}
+_CAUSES = {"disagreement": ("the engines disagree", "两个引擎结论不一致"), "engine_lost": ("an engine was lost", "引擎失联")}
 DEFAULT_PROFILE = "cn-consumer-finance-company"
 
 profile_option = click.option("--profile", default=DEFAULT_PROFILE, show_default=True, help="Which profile to run / 机构配置")
@@ -54,9 +56,10 @@ def check(files: tuple[str, ...], profile: str, own: Path | None, lang: str, as_
     worst = 0
     try:
         policy = load(profile, own)
+        engine = workflow.engine_for(policy)
         for file in files:
             for name, document in workflow.documents(file, _read(file)):
-                verdict = workflow.check(document, policy, name)
+                verdict = workflow.check(document, policy, name, engine)
                 _print(verdict, name, lang, as_json)
                 worst = max(worst, EXIT[verdict.outcome.word])
     except (LoadError, CaseError) as error:
@@ -79,6 +82,8 @@ def _print(verdict: Verdict, name: str, lang: str, as_json: bool) -> None:
         return
     word = document["outcome"]
     console = Console(highlight=False)
+    if document["cause"] not in {"finding", "none"}:
+        console.print(_CAUSES[document["cause"]][lang == "zh"])
     console.print(f"{name}: [{_COLOURS[word]} bold]{_SAID[word][lang == 'zh']}[/]")
     entries = [*document["findings"], *document["advice"], *document["obligations"]]
     if entries:
@@ -111,7 +116,9 @@ def doctor() -> None:
     """Say what runs here: versions, engines, where the law is / 检查运行环境."""
     click.echo(f"fairdunning {__version__}")
     click.echo(f"law / 法规: {shipped()}")
-    click.echo("engine / 引擎: compiled (durable-rules is not yet wired in / 尚未接入 durable-rules)")
+    durable = durable_version()
+    second = f"durable-rules {durable}" if durable else "durable-rules is not installed / 未安装"
+    click.echo(f"engines / 引擎: compiled, {second}")
 
 
 @main.group()

@@ -5,7 +5,8 @@
     ├── CaseError     a case document that cannot be judged
     └── EngineError   an engine could not answer
         ├── EngineUnavailable   it is not installed
-        └── EngineLost          it died, hung, was late or answered nonsense
+        ├── EngineLost          it died, hung, was late or answered nonsense
+        └── Disagreement        two engines gave different answers
 
 A message is lowercase, without a full stop, with user input in backticks, and says what to do.
 """
@@ -72,6 +73,10 @@ class EngineUnavailable(EngineError):
 
 class EngineLost(EngineError):
     """The engine died, hung, was late or answered nonsense."""
+
+
+class Disagreement(EngineError):
+    """Two engines gave different answers for the same vector."""
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> Text:

@@ -7,13 +7,14 @@ wrong per dated line of each constraint, and what the answer means follows from 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from fairdunning import __version__, when
 from fairdunning import condition as c
 from fairdunning import value as v
 from fairdunning.engines.compiled import CompiledEngine
-from fairdunning.errors import CaseError, Problem, Text
+from fairdunning.errors import CaseError, Disagreement, EngineError, Problem, Text
 from fairdunning.facts import MAX_ZONES, Case, Context, read_case
 from fairdunning.policy import Constraint, Policy, Variant, matches
 from fairdunning.program import UNDECIDED, WRONG, Engine, Vector
@@ -29,9 +30,18 @@ def evaluate(document: Any, policy: Policy, engine: Engine | None = None, file: 
     for debt in debts_of(case):
         for zone in zones_of(case, file):
             ctx = context(case, policy, debt, zone)
-            findings += judge(ctx, policy, engine, zone.name if zone else "")
+            try:
+                findings += judge(ctx, policy, engine, zone.name if zone else "")
+            except EngineError as error:
+                return _failed(error, case, policy, engine)
             assumed |= ctx.assumed
-    return _verdict(findings, assumed, case, policy)
+    return _verdict(findings, assumed, case, policy, engine)
+
+
+def _failed(error: EngineError, case: Case, policy: Policy, engine: Engine) -> Verdict:
+    """An engine that cannot answer blocks: nothing is ever allowed by accident."""
+    cause = "disagreement" if isinstance(error, Disagreement) else "engine_lost"
+    return replace(_verdict([], set(), case, policy, engine), outcome=Outcome.BLOCK, cause=cause)
 
 
 def context(case: Case, policy: Policy, debt: str, zone: when.Zone | None) -> Context:
@@ -193,7 +203,7 @@ def zones_of(case: Case, file: str) -> list[when.Zone | None]:
         raise CaseError([Problem(file, 0, "debtor.timezones", text)]) from error
 
 
-def _verdict(findings: list[Finding], assumed: set[str], case: Case, policy: Policy) -> Verdict:
+def _verdict(findings: list[Finding], assumed: set[str], case: Case, policy: Policy, engine: Engine) -> Verdict:
     # A law on the authority's clock gives the same finding in each zone: once is enough.
     distinct = {(f.constraint, f.debt, f.outcome, f.decided): f for f in reversed(findings)}
     ordered = sorted(distinct.values(), key=lambda f: (-f.outcome, f.constraint, f.debt))
@@ -204,4 +214,4 @@ def _verdict(findings: list[Finding], assumed: set[str], case: Case, policy: Pol
         "given" if "message" in case.nouns else "not_screened", real,
         tuple(f for f in ordered if f.force == "advice" and f.decided),
         tuple(f for f in ordered if f.outcome == Outcome.ALLOW and f.force != "advice"),
-        tuple(sorted(assumed)), {"fairdunning": __version__, "tzdata": when.tzdata_version()})
+        tuple(sorted(assumed)), {"fairdunning": __version__, "tzdata": when.tzdata_version(), "engine": engine.name})

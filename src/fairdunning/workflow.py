@@ -10,10 +10,12 @@ from typing import Any
 
 from fairdunning import value as v
 from fairdunning.engines.compiled import CompiledEngine
-from fairdunning.errors import CaseError, LoadError, Problem, Text
+from fairdunning.engines.pair import PairEngine
+from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text
 from fairdunning.evaluate import context, debts_of, evaluate, status_of, vector, zones_of
 from fairdunning.facts import read_case
 from fairdunning.policy import Policy, load, lower, read_folder
+from fairdunning.program import Engine
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import Fact, Vocabulary
 from fairdunning.yamlfile import Node
@@ -62,9 +64,17 @@ def documents(path: str, text: str) -> Iterator[tuple[str, Any]]:
         yield path, parse_json(text, path)
 
 
-def check(document: Any, policy: Policy, file: str) -> Verdict:
+def engine_for(policy: Policy) -> Engine:
+    """Both engines, or the compiled one alone where durable-rules is not installed (each verdict says which)."""
+    try:
+        return PairEngine(policy.program)
+    except EngineUnavailable:
+        return CompiledEngine(policy.program)
+
+
+def check(document: Any, policy: Policy, file: str, engine: Engine | None = None) -> Verdict:
     """The verdict on one document."""
-    return evaluate(document, policy, file=file)
+    return evaluate(document, policy, engine, file)
 
 
 def run_cases(profile: str, own: Path | None = None) -> Report:
