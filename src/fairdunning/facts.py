@@ -213,6 +213,9 @@ def read_case(document: Any, vocabulary: Vocabulary, file: str = "case") -> Case
     for name, written in document.items():
         if written is not None:
             _read_part(reader, case, name, written)
+    named = case.nouns.get("action", {}).get("action.debts")
+    if not document.get("debts") and isinstance(named, v.Members):
+        case.debts = {debt: {} for debt in sorted(named.sure)}  # ids alone: every fact of theirs is unknown
     _read_events(reader, case)
     _check(reader, case)
     if reader.problems:

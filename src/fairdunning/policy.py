@@ -302,6 +302,27 @@ def _granted(node: Node, bound: r.Bound, scope: r.Scope, own: bool) -> tuple[dic
     return granted, trees
 
 
+def rule_alone(name: str, case: Node, folder: Folder, vocabulary: Vocabulary) -> Constraint:
+    """A rule as a constraint of no authority, with the parameters and exceptions of a case; raises LoadError."""
+    problems, rule = Problems(), folder.rules[name]
+    declared = r.parameters_of(rule, problems)
+    given = case.mapping["with"].mapping if "with" in case.mapping else {}
+    values = {k: (declared[k].type, r.literal(declared[k].type, n, problems)) for k, n in given.items() if k in declared}
+    for key in sorted(set(declared) ^ set(given)):
+        problems.add(case, f"`with` must give the parameters of the rule, see `{key}`", f"`with` 须给出规则的参数，见 `{key}`")
+    problems.raise_if_any()
+    scope = r.Scope(vocabulary, problems, "UTC")
+    bound = r.bind(rule, values, scope)
+    names = [n.text for n in case.mapping["unless"].items] if "unless" in case.mapping else []
+    law = r.expression("action.date", case, scope)
+    problems.raise_if_any()
+    assert law is not None
+    shown = r.Bound(bound.wrong, bound.premise, {n: bound.unless[n] for n in names if n in bound.unless}, bound.names)
+    cite = Cite("", "", Text("", ""), "", "text")
+    variant = Variant(when.parse_date("1900-01-01"), None, "prohibition", cite, values, shown, {})
+    return Constraint(name, name, "UTC", law, (variant,), "before", "enforced", Text("", ""), Text("", ""), Text("", ""), rule)
+
+
 def _cite(line: Node, node: Node, file: Node, problems: Problems) -> Cite | None:
     text = line.mapping["cite"].text if "cite" in line.mapping else ""
     key, _, place = text.partition(" ")
@@ -366,11 +387,15 @@ def lower(constraints: tuple[Constraint, ...]) -> tuple[tuple[Slot, ...], tuple[
 def _gate(con: Constraint, variant: Variant) -> Slot:
     read_date = c.number(con.law_date)
 
+    content = any(f.startswith("message.") for slot in c.slots_of(variant.bound.wrong) for f in slot.facts)
+
     def read_gate(ctx: Context, item: Item | None) -> tuple[int, int]:
+        if content and "message" not in ctx.case.nouns:
+            return 0, 0  # no message in the case: content constraints are out of scope
         day = read_date(ctx, item)
         end = variant.end if variant.end is not None else 10**9
         if day.lo > day.hi:
             return 0, 0
         return int(variant.start <= day.lo and day.hi < end), int(day.lo < end and variant.start <= day.hi)
 
-    return Slot(("gate", con.law_date.key, variant.start, variant.end), read_gate, con.law_date.facts)
+    return Slot(("gate", content, con.law_date.key, variant.start, variant.end), read_gate, con.law_date.facts)

@@ -14,7 +14,7 @@ from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text
 from fairdunning.evaluate import context, debts_of, evaluate, status_of, vector, zones_of
 from fairdunning.facts import read_case
-from fairdunning.policy import Policy, load, lower, read_folder
+from fairdunning.policy import Constraint, Folder, Policy, load, lower, read_folder, rule_alone
 from fairdunning.program import Engine
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import Fact, Vocabulary
@@ -83,7 +83,7 @@ def run_cases(profile: str, own: Path | None = None) -> Report:
     for name, node in folder.cases.items():
         for case in node.mapping["cases"].items if "cases" in node.mapping else ():
             try:
-                _run(case, node, name, policy, report, own)
+                _run(case, node, name, policy, folder, report, own)
             except (CaseError, LoadError) as error:
                 text = "; ".join(f"{p.key}: {p.text.en}" for p in error.problems)
                 zh = "；".join(f"{p.key}: {p.text.zh}" for p in error.problems)
@@ -96,7 +96,7 @@ def _name(case: Node) -> str:
     return case.mapping["name"].text if "name" in case.mapping else case.key
 
 
-def _run(case: Node, file: Node, name: str, policy: Policy, report: Report, own: Path | None) -> None:
+def _run(case: Node, file: Node, name: str, policy: Policy, folder: Folder, report: Report, own: Path | None) -> None:
     shared = file.mapping["given"].plain() if "given" in file.mapping else {}
     given = merge(shared, case.mapping["given"].plain() if "given" in case.mapping else {})
     document = typed(given, policy.vocabulary)
@@ -111,9 +111,14 @@ def _run(case: Node, file: Node, name: str, policy: Policy, report: Report, own:
         if want != {k: got[k] for k in want if k in got}:
             _fail(case, str(want), str(got), report)
         return
+    if name.startswith("rules/"):
+        found = judge_alone(document, rule_alone(name.removeprefix("rules/"), case, folder, policy.vocabulary), policy, case)
+        if found != expected.text:
+            _fail(case, expected.text, found, report)
+        return
     place = case.mapping["constraint"].text if "constraint" in case.mapping else ""
     constraint = name.removeprefix("policies/").replace("/", ".") + "." + place
-    found = judge_alone(document, constraint, policy, case)
+    found = judge_alone(document, named(constraint, policy, case), policy, case)
     if found != expected.text:
         _fail(case, expected.text, found, report)
     else:
@@ -125,11 +130,17 @@ def _fail(case: Node, want: str, got: str, report: Report) -> None:
     report.failures.append(Problem(case.file, case.line, _name(case), text))
 
 
-def judge_alone(document: Any, constraint: str, policy: Policy, case: Node) -> str:
-    """What one constraint alone says of a case: the worst over debts and zones."""
-    chosen = tuple(c for c in policy.constraints if c.id == constraint)
+def named(constraint: str, policy: Policy, case: Node) -> Constraint:
+    """The constraint of this id; raises LoadError at the case that names it."""
+    chosen = [c for c in policy.constraints if c.id == constraint]
     if not chosen:
         raise LoadError([Problem(case.file, case.line, "constraint", Text(f"there is no constraint `{constraint}`", f"没有约束 `{constraint}`"))])
+    return chosen[0]
+
+
+def judge_alone(document: Any, constraint: Constraint, policy: Policy, case: Node) -> str:
+    """What one constraint alone says of a case: the worst over debts and zones."""
+    chosen = (constraint,)
     slots, units, program = lower(chosen)
     alone = Policy(policy.profile, policy.digest, policy.vocabulary, chosen, program, slots, units, policy.records, policy.raised)
     read = read_case(document, policy.vocabulary, case.file)
