@@ -15,7 +15,8 @@ from rich.table import Table
 from fairdunning import __version__, workflow
 from fairdunning.engines.durable import durable_version
 from fairdunning.errors import CaseError, FairdunningError, LoadError
-from fairdunning.policy import Policy, load, shipped
+from fairdunning.folder import shipped
+from fairdunning.policy import Policy, load
 from fairdunning.verdict import Verdict
 
 EXIT = {"allow": 0, "flag": 3, "block": 4}

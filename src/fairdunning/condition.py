@@ -10,23 +10,30 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from fairdunning import value as v
+from fairdunning import when
 from fairdunning.facts import Context, Item
 from fairdunning.program import All, Any, Plain, Test, negate
+from fairdunning.vocabulary import Fact
 
 FALSE, UNKNOWN, TRUE = 0, 1, 2
 Reader = Callable[[Context, Item | None], v.Value]
 Pair = tuple[int, int]
+HoldsAt = Callable[[Context, v.Range], Pair]
 
 
 class Expr(NamedTuple):
-    """A named value: its type, how to read it, the facts it comes from, and whether an item of a list is needed."""
+    """A named value: its type, how to read it, the facts it comes from, and whether an item of a list is needed.
+
+    ``source`` is the fact whose words name it, ``holds_at`` tells of a period whether it holds at the instants of another event.
+    """
 
     key: Hashable
     type: str
     read: Reader
     facts: frozenset[str] = frozenset()
     local: bool = False
-    elements: frozenset[str] = frozenset()
+    source: Fact | None = None
+    holds_at: HoldsAt | None = None
 
 
 class Slot(NamedTuple):
@@ -35,6 +42,7 @@ class Slot(NamedTuple):
     key: Hashable
     read: Callable[[Context, Item | None], Pair]
     facts: frozenset[str]
+    words: Expr | None = None
 
 
 class Leaf(NamedTuple):
@@ -198,7 +206,7 @@ def one_of(expr: Expr, words: Expr) -> Slot:
                                                       len(possible) == 1 and sure == possible)
         return int(surely), int(bool(real) and (may_be is None or bool(real & may_be)))
 
-    return Slot(("is", expr.key, words.key), read, expr.facts | words.facts)
+    return Slot(("is", expr.key, words.key), read, expr.facts | words.facts, words)
 
 
 def members(value: v.Value) -> tuple[frozenset[str | None], frozenset[str | None] | None]:
@@ -231,7 +239,7 @@ def contains(expr: Expr, words: Expr, how: str) -> Slot:
     return Slot((how, expr.key, words.key), read, expr.facts | words.facts)
 
 
-def inside(moment: Expr, hours: Expr, clock: str, calendar: object, *, outside: bool) -> Slot:
+def inside(moment: Expr, hours: Expr, clock: str, calendar: when.Calendar | None, *, outside: bool) -> Slot:
     """Whether an instant lies inside (or outside) a timetable, read on the clock."""
 
     def read(ctx: Context, item: Item | None) -> Pair:
@@ -243,10 +251,22 @@ def inside(moment: Expr, hours: Expr, clock: str, calendar: object, *, outside: 
             return 0, 1
         if not isinstance(table, v.Hours) or table.timetable is None:
             return 0, 1
-        covered = table.timetable.covers(zone, at.lo, calendar)  # type: ignore[arg-type]
+        covered = table.timetable.covers(zone, at.lo, calendar)
         if covered is None:
             return 0, 1
         return (int(not covered),) * 2 if outside else (int(covered),) * 2
 
-    key = ("outside" if outside else "inside", moment.key, hours.key, clock, id(calendar))
+    key = ("outside" if outside else "inside", moment.key, hours.key, clock, calendar and calendar.name)
     return Slot(key, read, moment.facts | hours.facts)
+
+
+def during(moment: Expr, period: Expr) -> Slot:
+    """Whether a period holds at the time of an event."""
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        at = moment.read(ctx, item)
+        if not isinstance(at, v.Range) or period.holds_at is None:
+            return 0, 1
+        return (0, 0) if at.lo > at.hi else period.holds_at(ctx, at)
+
+    return Slot(("during", moment.key, period.key), read, moment.facts | period.facts)

@@ -16,17 +16,20 @@ from fairdunning import value as v
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.errors import CaseError, Disagreement, EngineError, Problem, Text
 from fairdunning.facts import MAX_ZONES, Case, Context, read_case
-from fairdunning.policy import Constraint, Policy, Variant, matches
-from fairdunning.program import UNDECIDED, WRONG, Engine, Vector
+from fairdunning.names import local_date
+from fairdunning.policy import Constraint, Policy, Variant, covers, matches
+from fairdunning.program import NOT_WRONG, UNDECIDED, WRONG, Engine, Vector
+from fairdunning.table import Table
 from fairdunning.verdict import Finding, Outcome, Verdict
+from fairdunning.vocabulary import typed_scalar
 
 
 def evaluate(document: Any, policy: Policy, engine: Engine | None = None, file: str = "case") -> Verdict:
     """Judges one case document; raises CaseError when it cannot be read."""
-    case = read_case(document, policy.vocabulary, file)
+    full, assumed = with_profile(document, policy, file)
+    case = read_case(full, policy.vocabulary, file)
     engine = engine or CompiledEngine(policy.program)
     findings: list[Finding] = []
-    assumed: set[str] = set()
     for debt in debts_of(case):
         for zone in zones_of(case, file):
             ctx = context(case, policy, debt, zone)
@@ -44,6 +47,28 @@ def _failed(error: EngineError, case: Case, policy: Policy, engine: Engine) -> V
     return replace(_verdict([], set(), case, policy, engine), outcome=Outcome.BLOCK, cause=cause)
 
 
+def with_profile(document: Any, policy: Policy, file: str) -> tuple[Any, set[str]]:
+    """The case with what the profile gives and assumes, and what was assumed; raises CaseError when it says otherwise."""
+    if not isinstance(document, dict) or (policy.given is None and policy.assume is None):
+        return document, set()
+    full, assumed = dict(document), set()
+    for section, is_given in ((policy.given, True), (policy.assume, False)):
+        for name, node in section.mapping.items() if section else ():
+            fact = policy.vocabulary.facts[name]
+            noun = name.partition(".")[0]
+            part = full.get(noun)
+            if part is not None and not isinstance(part, dict):
+                continue  # the reader says what is wrong
+            value, stated = typed_scalar(node.plain(), fact.type), (part or {}).get(fact.key)
+            if is_given and stated is not None and stated != value:
+                text = Text(f"the profile says `{value}`; remove it or use another profile", f"机构配置为 `{value}`；请删除或改用其他配置")
+                raise CaseError([Problem(file, 0, name, text)])
+            if fact.key not in (part or {}):
+                full[noun] = {**(part or {}), fact.key: value}
+                assumed |= set() if is_given else {f"{name}: {value}"}
+    return full, assumed
+
+
 def context(case: Case, policy: Policy, debt: str, zone: when.Zone | None) -> Context:
     """The case seen for one debt and one debtor zone at its planned moment."""
     at = case.nouns["action"]["action.at"]
@@ -56,41 +81,66 @@ def vector(ctx: Context, policy: Policy) -> Vector:
     return Vector([lo for lo, _ in pairs], [hi for _, hi in pairs])
 
 
+Lines = list[tuple[Constraint, Variant, int]]
+
+
+def lines_of(policy: Policy, statuses: list[int]) -> list[Lines]:
+    """The statuses of the variants of each constraint."""
+    found: dict[str, Lines] = {}
+    for (constraint, variant), status in zip(policy.units, statuses, strict=True):
+        found.setdefault(constraint.id, []).append((constraint, variant, status))
+    return list(found.values())
+
+
 def judge(ctx: Context, policy: Policy, engine: Engine, zone: str) -> list[Finding]:
     """The findings of one debt and zone."""
-    statuses = engine.judge(vector(ctx, policy))
-    by_constraint: dict[str, list[tuple[Constraint, Variant, int]]] = {}
-    for (constraint, variant), status in zip(policy.units, statuses, strict=True):
-        by_constraint.setdefault(constraint.id, []).append((constraint, variant, status))
-    found = [_finding(ctx, policy, lines, zone) for lines in by_constraint.values()]
-    return [f for f in found if f]
+    found = [_finding(ctx, policy, lines, zone) for lines in lines_of(policy, engine.judge(vector(ctx, policy)))]
+    real = [f for f in found if f]
+    if not any(item.open for item in ctx.case.events) or all(f.decided for f in real):
+        return real
+    return _pending(ctx, policy, engine, real)
 
 
-def status_of(ctx: Context, lines: list[tuple[Constraint, Variant, int]]) -> tuple[int, bool]:
-    """The status of a constraint over the dated lines that may be in force, and whether any may be."""
+def _pending(ctx: Context, policy: Policy, engine: Engine, found: list[Finding]) -> list[Finding]:
+    """Marks what is undecided through open contacts alone: without them it is not even undecided."""
+    settled = Context(ctx.case, ctx.vocabulary, ctx.debt, ctx.now, ctx.debtor_zone, ctx.records)
+    settled.without_open = True
+    left = {lines[0][0].id for lines in lines_of(policy, engine.judge(vector(settled, policy))) if status_of(settled, lines)[0]}
+    return [f if f.decided or f.constraint in left else replace(f, pending=True) for f in found]
+
+
+def status_of(ctx: Context, lines: Lines) -> tuple[int, bool]:
+    """The status of a constraint over the variants that may be in force, and whether any may be."""
     law = c.number(lines[0][0].law_date)(ctx, None)
-    possible, certain = [], False
-    for _, variant, status in lines:
-        end = variant.end if variant.end is not None else 10**9
-        if law.lo <= law.hi and law.lo < end and variant.start <= law.hi:
-            possible.append(status)
-            certain = certain or (variant.start <= law.lo and law.hi < end)
-    if not possible:
-        return 0, False
-    covered = certain or (law.lo >= min(x.start for _, x, _ in lines) and len(possible) == len(lines))
-    if covered and min(possible) == WRONG:
+    dated: dict[tuple[int, int], Lines] = {}
+    for line in lines:
+        if law.lo <= law.hi and law.lo < line[1].end and line[1].start <= law.hi:
+            dated.setdefault((line[1].start, line[1].end), []).append(line)
+    found = [s for s in (_status_by_word(ctx, group) for group in dated.values()) if s is not None]
+    if not found:
+        return NOT_WRONG, False
+    if min(found) == WRONG and covers(list(dated), law):
         return WRONG, True
-    return (UNDECIDED if max(possible) else 0), True
+    return (UNDECIDED if max(found) else NOT_WRONG), True
 
 
-def _finding(ctx: Context, policy: Policy, lines: list[tuple[Constraint, Variant, int]], zone: str) -> Finding | None:
+def _status_by_word(ctx: Context, lines: Lines) -> int | None:
+    """The status of one dated line over the words that its `by:` fact may be; None: the line says nothing for its word."""
+    shown = [(c.truth(variant.word, ctx), status) for _, variant, status in lines]
+    possible = [status for word, status in shown if word != c.FALSE]
+    if not possible:
+        return None
+    sure = lines[0][1].complete or any(word == c.TRUE for word, _ in shown)
+    return WRONG if sure and min(possible) == WRONG else (UNDECIDED if max(possible) else NOT_WRONG)
+
+
+def _finding(ctx: Context, policy: Policy, lines: Lines, zone: str) -> Finding | None:
     status, _ = status_of(ctx, lines)
     if not status:
         return None
     constraint, variant, _ = max((x for x in lines if x[2]), key=lambda x: x[2])
-    premise = c.truth(variant.bound.premise, ctx)
-    conduct = status == UNDECIDED and constraint.moment == "during" and premise == c.TRUE
-    outcome = _outcome(variant.force, status, conduct)
+    due = c.number(local_date(variant.bound.due, constraint.clock))(ctx, None) if variant.bound.due else v.NONE
+    outcome = _outcome(ctx, constraint, variant, status, due)
     raised = outcome == Outcome.FLAG and status == WRONG and any(matches(constraint.id, p) for p in policy.raised)
     law = c.number(constraint.law_date)(ctx, None)
     names = _names(ctx, constraint, variant)
@@ -98,13 +148,23 @@ def _finding(ctx: Context, policy: Policy, lines: list[tuple[Constraint, Variant
         constraint.id, constraint.rule, ctx.debt, zone, Outcome.BLOCK if raised else outcome, variant.force, raised,
         status == WRONG, when.format_date(law.lo) if law.lo == law.hi else "", variant.cite,
         {k: x[0] for k, x in names.items()}, _missing(ctx, variant) if status == UNDECIDED else (),
-        Text(_fill(constraint.message.en, names, 0), _fill(constraint.message.zh, names, 1)), constraint.why)
+        Text(_fill(constraint.message.en, names, 0), _fill(constraint.message.zh, names, 1)), constraint.why,
+        when.format_date(due.lo) if due.lo == due.hi else "", shadow=variant.status == "shadow")
 
 
-def _outcome(force: str, status: int, conduct: bool) -> Outcome:
-    if conduct or force == "advice":
+def _outcome(ctx: Context, constraint: Constraint, variant: Variant, status: int, due: v.Range) -> Outcome:
+    """The table of `moment`: what a wrong or an undecided wrong means before, during and after the action."""
+    if variant.force == "advice":
         return Outcome.ALLOW
-    return Outcome.BLOCK if status == WRONG and force == "prohibition" else Outcome.FLAG
+    if status == UNDECIDED and c.truth(variant.bound.premise, ctx) != c.TRUE:
+        return Outcome.FLAG  # an unknown scope or `when` flags at every moment
+    if constraint.moment == "during" and status == UNDECIDED:
+        return Outcome.ALLOW
+    if constraint.moment == "after":
+        zone = ctx.zone(constraint.clock)
+        running = zone is not None and due.lo <= due.hi and not due.none and zone.day_of(ctx.now) <= due.lo
+        return Outcome.ALLOW if running else Outcome.FLAG
+    return Outcome.BLOCK if status == WRONG and variant.force == "prohibition" else Outcome.FLAG
 
 
 _PLACE = re.compile(r"\{([a-z_0-9.]+)\}")
@@ -117,37 +177,53 @@ def _names(ctx: Context, constraint: Constraint, variant: Variant) -> dict[str, 
         if name in variant.values:
             text = _literal(variant.values[name][1])
             found[name] = (text, text)
-        elif name in variant.bound.names:
-            expr = variant.bound.names[name]
-            text = written(expr.read(ctx, None), expr.type, ctx)
-            found[name] = (text, text)
-        elif name in ctx.vocabulary.facts and not ctx.vocabulary.facts[name].derived:
-            fact = ctx.vocabulary.facts[name]
-            text = written(ctx.fact(fact), fact.type, ctx)
-            found[name] = (text, text)
+            continue
+        expr = variant.bound.names.get(name) or _fact_named(name, ctx)
+        if expr is not None:
+            value = expr.read(ctx, None)
+            found[name] = (written(value, expr, ctx, "en"), written(value, expr, ctx, "zh"))
     return found
+
+
+def _fact_named(name: str, ctx: Context) -> c.Expr | None:
+    fact = ctx.vocabulary.facts.get(name)
+    if fact is None or fact.derived:
+        return None
+    return c.Expr(("fact", name), fact.type, lambda ctx, _item: ctx.fact(fact), source=fact)
 
 
 def _literal(value: object) -> str:
     if isinstance(value, frozenset):
         return ", ".join(sorted(value))
+    if isinstance(value, v.Money):
+        return v.format_money(*value)
+    if isinstance(value, Table):
+        return value.name
     if isinstance(value, when.Timetable):
         spans = sorted({f"{a // 3600:02}:{a % 3600 // 60:02}-{b // 3600 % 24:02}:{b % 3600 // 60:02}" for d in value.days for a, b in d})
         return ", ".join(spans)
     return str(value)
 
 
-def written(value: v.Value, kind: str, ctx: Context) -> str:
-    """A value as text: a range when it is not known."""
+def written(value: v.Value, expr: c.Expr, ctx: Context, lang: str) -> str:
+    """A value as text: every possibility, a range when it is not known, ``?`` when nothing is."""
+    words = expr.source.words if expr.source else {}
+    none = {"en": "none", "zh": "无"}[lang]
+
+    def word(w: str | None) -> str:
+        return none if w is None else (getattr(words[w].text, lang) if w in words else w)
+
     if isinstance(value, v.Words) and value.possible is not None:
-        return " / ".join(sorted(w or "none" for w in value.possible))
+        return " / ".join(sorted(word(w) for w in value.possible))
+    if isinstance(value, v.Members) and value.may is not None:
+        return ", ".join(sorted(word(w) for w in value.may)) or none
     if isinstance(value, v.Range) and value.lo > value.hi:
-        return "none"
+        return none
     if isinstance(value, v.Range) and value.lo > -v.BIG:
-        low = _number(value.lo, kind, ctx)
+        low = _number(value.lo, expr.type, ctx)
         if value.lo == value.hi:
             return low
-        return f"{low}+" if value.hi >= v.BIG else f"{low}..{_number(value.hi, kind, ctx)}"
+        return f"{low}+" if value.hi >= v.BIG else f"{low}..{_number(value.hi, expr.type, ctx)}"
     return "?"
 
 
@@ -156,6 +232,9 @@ def _number(number: int, kind: str, ctx: Context) -> str:
         return v.format_money(number, ctx.case.currency or "CNY")
     if kind == "date":
         return when.format_date(number)
+    if kind == "datetime":
+        zone = ctx.debtor_zone or when.zone("UTC")
+        return zone.format(number)
     if kind == "rate":
         return v.format_rate(number)
     return str(number)
@@ -206,12 +285,17 @@ def zones_of(case: Case, file: str) -> list[when.Zone | None]:
 def _verdict(findings: list[Finding], assumed: set[str], case: Case, policy: Policy, engine: Engine) -> Verdict:
     # A law on the authority's clock gives the same finding in each zone: once is enough.
     distinct = {(f.constraint, f.debt, f.outcome, f.decided): f for f in reversed(findings)}
-    ordered = sorted(distinct.values(), key=lambda f: (-f.outcome, f.constraint, f.debt))
+    every = sorted(distinct.values(), key=lambda f: (-f.outcome, f.constraint, f.debt))
+    ordered = [f for f in every if not f.shadow]
     real = tuple(f for f in ordered if f.outcome > Outcome.ALLOW)
     outcome = max((f.outcome for f in real), default=Outcome.ALLOW)
+    cause = "finding" if real else "none"
+    if outcome == Outcome.FLAG and any(f.pending for f in real):
+        outcome, cause = Outcome.BLOCK, "pending"
     return Verdict(
-        outcome, "finding" if real else "none", policy.profile, policy.digest,
+        outcome, cause, policy.profile, policy.digest,
         "given" if "message" in case.nouns else "not_screened", real,
         tuple(f for f in ordered if f.force == "advice" and f.decided),
         tuple(f for f in ordered if f.outcome == Outcome.ALLOW and f.force != "advice"),
+        tuple(f for f in every if f.shadow),
         tuple(sorted(assumed)), {"fairdunning": __version__, "tzdata": when.tzdata_version(), "engine": engine.name})

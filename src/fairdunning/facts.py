@@ -71,6 +71,7 @@ class Context:
         self.debtor_zone, self.records = debtor_zone, records
         self.cache: dict[Hashable, Any] = {}
         self.assumed: set[str] = set()
+        self.without_open = False
 
     def zone(self, clock: str) -> when.Zone | None:
         """The zone of a clock: an authority's by name, or the debtor's candidate."""
@@ -89,7 +90,7 @@ class Context:
         known = place.get(fact.name) if place is not None else None
         if known is not None:
             return known
-        if fact.silent and self.case.complete_since is not None:
+        if fact.silent and (fact.name in self.records or self.case.complete_since is not None):
             self.assumed.add(fact.name)
             return fact.silence()
         return fact.unknown()
@@ -200,8 +201,11 @@ class _Reader:
             return
         value = self.decode(attribute, written, key)
         item.values[attribute.name] = value
-        if attribute.name == "at" and isinstance(value, v.Range) and value.lo == value.hi:
-            item.at = value.lo
+        if isinstance(value, v.Range) and value.lo == value.hi:
+            if attribute.name == "at" and attribute.type == "datetime":
+                item.at = value.lo
+            elif attribute.name in {"at", "date"} and attribute.type == "date":
+                item.day = value.lo
 
 
 def read_case(document: Any, vocabulary: Vocabulary, file: str = "case") -> Case:
@@ -213,7 +217,11 @@ def read_case(document: Any, vocabulary: Vocabulary, file: str = "case") -> Case
     for name, written in document.items():
         if written is not None:
             _read_part(reader, case, name, written)
-    named = case.nouns.get("action", {}).get("action.debts")
+    action = case.nouns.get("action", {})
+    kind = one_word(action.get("action.kind"))
+    if kind in CONTACTS:
+        action.setdefault("action.channel", v.Words(frozenset({kind})))
+    named = action.get("action.debts")
     if not document.get("debts") and isinstance(named, v.Members):
         case.debts = {debt: {} for debt in sorted(named.sure)}  # ids alone: every fact of theirs is unknown
     _read_events(reader, case)
@@ -286,7 +294,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
     if len(written) > MAX_EVENTS:
         reader.add("events", Text(f"more than {MAX_EVENTS} events; send fewer", f"事件超过 {MAX_EVENTS} 条；请减少"))
         return
-    events = _amended(reader, [e for e in written if isinstance(e, dict)])
+    events = _amended(reader, [e for e in written if isinstance(e, dict)], case)
     if len(events) + sum(e.get("kind") == "amendment" for e in written if isinstance(e, dict)) != len(written):
         reader.add("events", Text("each event must be a mapping", "每个事件应为映射"))
     fact = reader.vocabulary.facts["events"]
@@ -301,11 +309,15 @@ def _read_events(reader: _Reader, case: Case) -> None:
         case.events.append(item)
 
 
-def _amended(reader: _Reader, written: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
-    """Amendments rewrite the events they name before anything is judged, in the order of their time."""
+def _amended(reader: _Reader, written: list[dict[str, Any]], case: Case) -> list[tuple[int, dict[str, Any]]]:
+    """Amendments made by now rewrite the events they name before anything is judged, in the order of their time."""
     events = [(i, dict(e)) for i, e in enumerate(written) if e.get("kind") != "amendment"]
-    amendments = sorted((e for e in written if e.get("kind") == "amendment"), key=lambda e: str(e.get("at")))
-    for amendment in amendments:
+    planned = case.nouns.get("action", {}).get("action.at")
+    now = planned.hi if isinstance(planned, v.Range) else v.BIG
+    at = reader.vocabulary.events["at"]
+    dated = [(reader.decode(at, e.get("at"), "events"), i, e) for i, e in enumerate(written) if e.get("kind") == "amendment"]
+    amendments = sorted((d.lo, i, e) for d, i, e in dated if isinstance(d, v.Range) and d.lo <= now)
+    for _, _, amendment in amendments:
         names, changes = amendment.get("amends"), amendment.get("set")
         if not isinstance(names, dict) or not isinstance(changes, dict) or not names:
             reader.add("events", Text("an amendment needs `amends` and `set`", "更正事件须有 `amends` 与 `set`"))

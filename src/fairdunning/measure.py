@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fairdunning import value as v
 from fairdunning import when
-from fairdunning.condition import FALSE, TRUE, UNKNOWN, And, Expr, Leaf, Or, Tree, truth
+from fairdunning.condition import FALSE, TRUE, UNKNOWN, And, Expr, Leaf, Tree, members, truth
 from fairdunning.facts import Context, Item, one_word
 from fairdunning.vocabulary import Fact
 
@@ -33,6 +34,7 @@ class Selection:
     this: str = ""
     since: Expr | None = None
     until: Expr | None = None
+    by: Fact | None = None
     facts: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -53,19 +55,53 @@ def select(ctx: Context, spec: Selection) -> Selected:
 
 def _select(ctx: Context, spec: Selection) -> Selected:
     if spec.list == "events":
-        items, closed = ctx.case.events, _closed(ctx, spec)
+        items, whole = ctx.case.events, closed(ctx, spec, ctx.now)
     else:
         listed = ctx.list(spec.list)
-        items, closed = listed or [], listed is not None
+        items, whole = listed or [], listed is not None
     yes: list[Item] = []
     perhaps: list[Item] = []
     for item in items:
-        counts = min(_happened(ctx, spec, item), _in_window(ctx, spec, item))
-        counts = min(counts, _same(ctx, spec, item)) if counts else FALSE
-        counts = min(counts, truth(spec.where, ctx, item)) if counts else FALSE
+        counts = _counts(ctx, spec, item)
         if counts:
             (yes if counts == TRUE and not is_open(ctx, item) else perhaps).append(item)
-    return Selected(yes, perhaps, closed)
+    return Selected(yes, perhaps, whole)
+
+
+def _counts(ctx: Context, spec: Selection, item: Item) -> int:
+    if ctx.without_open and is_open(ctx, item):
+        return FALSE
+    found = TRUE
+    for part in (_happened, _in_window, _same):
+        found = min(found, part(ctx, spec, item))
+        if not found:
+            return FALSE
+    return min(found, truth(spec.where, ctx, item))
+
+
+class Place(NamedTuple):
+    """Where an item stands in time: instants, local days; with ``none`` it stands nowhere."""
+
+    at: v.Range
+    day: v.Range
+
+
+ANYWHERE = v.Range(-v.BIG, v.BIG)
+
+
+def place(ctx: Context, spec: Selection, item: Item) -> Place:
+    """The item's own time, or that of the attribute named by ``by``; a date begins at its first instant."""
+    zone = ctx.zone(spec.clock)
+    if spec.by is None:
+        return Place(item.instants(zone), item.date(zone))
+    value = item.values.get(spec.by.name, spec.by.unknown())
+    if not isinstance(value, v.Range) or value.lo > value.hi:
+        return Place(v.NONE, v.NONE)
+    if zone is None or abs(value.lo) >= v.BIG or abs(value.hi) >= v.BIG:
+        return Place(ANYWHERE._replace(none=value.none), ANYWHERE._replace(none=value.none))
+    if spec.by.type == "date":
+        return Place(v.Range(zone.first_instant(value.lo), zone.first_instant(value.hi), value.none), value)
+    return Place(value, v.Range(zone.day_of(value.lo), zone.day_of(value.hi), value.none))
 
 
 def is_open(ctx: Context, item: Item) -> bool:
@@ -80,70 +116,68 @@ def _happened(ctx: Context, spec: Selection, item: Item) -> int:
     if spec.list != "events":
         return TRUE
     at = item.instants(ctx.zone(spec.clock))
-    if item.open and one_word(item.values.get("state")) in {"reserved", "unresolved"}:
-        return TRUE
     return TRUE if at.hi <= ctx.now else (UNKNOWN if at.lo <= ctx.now else FALSE)
 
 
 def _in_window(ctx: Context, spec: Selection, item: Item) -> int:
+    where = place(ctx, spec, item)
+    if where.at.lo > where.at.hi:
+        return FALSE  # no value of `by`: it takes no part
     zone = ctx.zone(spec.clock)
-    found = TRUE
+    found = UNKNOWN if where.at.none or (spec.by is not None and where.at.lo <= -v.BIG) else TRUE
     if spec.within:
-        found = _within(spec.within, item, zone, ctx.now, spec.calendar)
+        found = min(found, within(spec.within, where, zone, ctx.now, spec.calendar))
     elif spec.this:
-        found = _this(spec.this, item, zone, ctx.now)
+        found = min(found, _this(spec.this, where, zone, ctx.now))
     for bound, is_since in ((spec.since, True), (spec.until, False)):
         if bound is not None and found:
-            found = min(found, _bound(ctx, bound, item, zone, is_since))
+            found = min(found, _bound(ctx, bound, where, is_since))
     return found
 
 
-def _kleene(lo: bool, hi: bool) -> int:
+def kleene(lo: bool, hi: bool) -> int:
+    """TRUE when sure, UNKNOWN when only possible."""
     return TRUE if lo else (UNKNOWN if hi else FALSE)
 
 
-def _within(period: when.Period, item: Item, zone: when.Zone | None, now: int, calendar: when.Calendar | None) -> int:
+def within(period: when.Period, where: Place, zone: when.Zone | None, now: int, calendar: when.Calendar | None) -> int:
+    """Whether the window that opens at this place still holds now; the first day is day 1."""
+    if period.is_endless:
+        return TRUE
     if period.is_clock:
-        at = item.instants(zone)
-        return _kleene(now < at.lo + period.seconds, now < at.hi + period.seconds)
+        return kleene(now < where.at.lo + period.seconds, now < where.at.hi + period.seconds)
     if zone is None:
         return UNKNOWN
-    today, date = zone.day_of(now), item.date(zone)
-    ends = [_window_end(d, period, calendar) for d in (date.lo, date.hi) if abs(d) < FAR]
+    today = zone.day_of(now)
+    ends = [when.add(d, period, calendar) for d in (where.day.lo, where.day.hi) if abs(d) < FAR]
     if len(ends) < 2 or None in ends:
         return UNKNOWN
     inside = [today < e for e in ends if e is not None]
-    return _kleene(all(inside), any(inside))
+    return kleene(all(inside), any(inside))
 
 
-def _window_end(day: int, period: when.Period, calendar: when.Calendar | None) -> int | None:
-    return when.add(day, period, calendar)
-
-
-def _this(unit: str, item: Item, zone: when.Zone | None, now: int) -> int:
-    if zone is None:
+def _this(unit: str, where: Place, zone: when.Zone | None, now: int) -> int:
+    if zone is None or abs(where.day.lo) > FAR or abs(where.day.hi) > FAR:
         return UNKNOWN
     sunday = unit.endswith("sunday")
     name = unit.split(" ", maxsplit=1)[0]
-    start, date = when.unit_start(zone.day_of(now), name, sunday), item.date(zone)
-    if abs(date.lo) > FAR or abs(date.hi) > FAR:
-        return UNKNOWN
-    same = [when.unit_start(d, name, sunday) == start for d in (date.lo, date.hi)]
-    return _kleene(all(same), any(same))
+    start = when.unit_start(zone.day_of(now), name, sunday)
+    same = [when.unit_start(d, name, sunday) == start for d in where.day[:2]]
+    return kleene(all(same), any(same))
 
 
-def _bound(ctx: Context, bound: Expr, item: Item, zone: when.Zone | None, is_since: bool) -> int:
+def _bound(ctx: Context, bound: Expr, where: Place, is_since: bool) -> int:
     limit = bound.read(ctx, None)
     if not isinstance(limit, v.Range):
         return UNKNOWN
     if limit.lo > limit.hi:
         return TRUE  # a none bound is no bound
-    place = item.instants(zone) if bound.type == "datetime" else item.date(zone)
+    found = where.at if bound.type == "datetime" else where.day
     if is_since:
-        sure, maybe = limit.hi <= place.lo, limit.lo <= place.hi
+        sure, maybe = limit.hi <= found.lo, limit.lo <= found.hi
     else:
-        sure, maybe = place.hi <= limit.lo, place.lo <= limit.hi
-    return _kleene(sure, maybe or limit.none)
+        sure, maybe = found.hi <= limit.lo, found.lo <= limit.hi
+    return kleene(sure, maybe or limit.none)
 
 
 def _same(ctx: Context, spec: Selection, item: Item) -> int:
@@ -154,23 +188,30 @@ def _same(ctx: Context, spec: Selection, item: Item) -> int:
 
 
 _ACTION_SIDE = {"person": "action.person", "address": "action.address", "channel": "action.channel", "session": "action.session",
-                "creditor": "creditor.id", "collector": "collector.id", "place": "address.place", "household": "recipient.household"}
+                "creditor": "creditor.id", "collector": "collector.id", "place": "address.place", "household": "recipient.household",
+                "debt_group": "debt.group"}
 
 
 def _same_key(ctx: Context, key: str, item: Item) -> int:
     if key == "debt":
         return item.debts.get(ctx.debt, UNKNOWN if not ctx.debt else FALSE)
     theirs = item.values.get(key)
+    if key == "debt_group" and theirs is None:
+        return _same_group(ctx, item)
     if key == "creditor" and theirs is None:
         return TRUE  # the file is one creditor's unless the event says otherwise
     mine: v.Value = ctx.word(_ACTION_SIDE.get(key, "action." + key))
-    if key == "channel" and mine == v.ANY_WORD:
-        mine = ctx.word("action.kind")
-    if key == "debt_group":
-        mine = ctx.word("debt.group")
-        if theirs is None and mine in {v.NO_WORD, v.ANY_WORD}:
-            return item.debts.get(ctx.debt, FALSE)
     return _equal_words(mine, theirs if theirs is not None else v.ANY_WORD)
+
+
+def _same_group(ctx: Context, item: Item) -> int:
+    """An event belongs to the group of the debts it counts for; a debt without a group is its own."""
+    mine = ctx.word("debt.group")
+    found = item.debts.get(ctx.debt, FALSE)
+    for debt, counts in item.debts.items():
+        theirs = ctx.case.debts[debt].get("debt", {}).get("debt.group", v.ANY_WORD)
+        found = max(found, min(counts, _equal_words(mine, theirs)) if debt != ctx.debt else FALSE)
+    return found
 
 
 def _equal_words(a: v.Value, b: v.Value) -> int:
@@ -187,26 +228,30 @@ def _equal_words(a: v.Value, b: v.Value) -> int:
 # --- how complete the record is ----------------------------------------------------------------------------------------
 
 
-def _closed(ctx: Context, spec: Selection) -> bool:
-    """Whether the case lacks no event that could count (``docs/measures.md``, How complete the record is)."""
+def closed(ctx: Context, spec: Selection, now: int) -> bool:
+    """Whether the case lacks no event that could count at this moment (``docs/measures.md``, How complete the record is)."""
     kinds = spec.kinds(ctx)
     if kinds is None:
         kinds = frozenset(ctx.vocabulary.events["kind"].words)
-    declared = [ctx.records.get(k, ctx.case.complete_since) for k in sorted(kinds)]
-    known = [d for d in declared if d is not None]
-    if len(known) < len(declared):
+    since = covered_since(ctx, kinds)
+    if since is None:
         return False
-    since = max(known, default=-FAR)
-    first = _first_day(ctx, spec)
-    if first is not None and first >= since:
-        return True
-    if _debt_began_after(ctx, spec, since):
+    first = _first_day(ctx, spec, now)
+    if (first is not None and first >= since) or _debt_began_after(ctx, spec, since):
         return True
     words = ctx.vocabulary.events["kind"].words
     if all(words[k].silent for k in kinds if k in words):
         ctx.assumed |= {f"{k}: none recorded before {when.format_date(since)}" for k in kinds}
         return True
     return False
+
+
+def covered_since(ctx: Context, kinds: frozenset[str]) -> int | None:
+    """The first day from which the record holds every event of all these kinds, None when one of them has none."""
+    declared = [[d for d in (ctx.records.get(k), ctx.case.complete_since) if d is not None] for k in sorted(kinds)]
+    if not all(declared):
+        return None
+    return max((min(d) for d in declared), default=-FAR)
 
 
 def _debt_began_after(ctx: Context, spec: Selection, since: int) -> bool:
@@ -216,17 +261,17 @@ def _debt_began_after(ctx: Context, spec: Selection, since: int) -> bool:
     return isinstance(signed, v.Range) and signed.lo <= signed.hi and not signed.none and signed.lo >= since
 
 
-def _first_day(ctx: Context, spec: Selection) -> int | None:
+def _first_day(ctx: Context, spec: Selection, now: int) -> int | None:
     """The first local day that the window may touch, None when it reaches back without end."""
     zone = ctx.zone(spec.clock)
     days: list[int] = []
-    if zone is not None:
-        today = zone.day_of(ctx.now)
+    if zone is not None and spec.by is None:
+        today = zone.day_of(now)
         if spec.this:
             name = spec.this.split(" ", maxsplit=1)[0]
             days.append(when.unit_start(today, name, spec.this.endswith("sunday")))
         if spec.within:
-            days += _first_of_span(spec.within, zone, ctx.now, today, spec.calendar)
+            days += _first_of_span(spec.within, zone, now, today, spec.calendar)
         if spec.since is not None:
             limit = spec.since.read(ctx, None)
             if isinstance(limit, v.Range) and limit.lo <= limit.hi and not limit.none and limit.lo > -v.BIG:
@@ -234,13 +279,17 @@ def _first_day(ctx: Context, spec: Selection) -> int | None:
     return max(days, default=None)
 
 
+_DAYS_PER = {"days": 1, "weeks": 7, "months": 31, "years": 366, "business days": 7}
+
+
 def _first_of_span(period: when.Period, zone: when.Zone, now: int, today: int, calendar: when.Calendar | None) -> list[int]:
+    if period.is_endless:
+        return []
     if period.is_clock:
         return [zone.day_of(now - period.seconds)]
-    per = {"days": 1, "weeks": 7, "months": 31, "years": 366, "business_days": 7, "business days": 7}[period.unit]
-    day = today - per * period.number - 40
+    day = today - _DAYS_PER[period.unit] * period.number - 40
     while True:  # the span is longest back to the first day whose window still holds today
-        end = _window_end(day, period, calendar)
+        end = when.add(day, period, calendar)
         if end is None:
             return []
         if today < end:
@@ -291,35 +340,59 @@ def distinct(ctx: Context, spec: Selection, attribute: Fact) -> v.Range:
     return v.Range(len(sure), len(every) + unknowns if found.closed else v.BIG)
 
 
-def candidates(ctx: Context, spec: Selection, latest: bool) -> tuple[list[Item], bool, bool]:
-    """The items that may be the latest (earliest), whether there may be none, whether an unseen one may be."""
+class Extreme(NamedTuple):
+    """The items that may be the latest (earliest), whether there may be none, whether an unseen one may be it."""
+
+    items: list[Item]
+    may_be_none: bool
+    unseen: bool
+
+
+def extreme(ctx: Context, spec: Selection, *, latest: bool) -> Extreme:
+    """The last (first) sure item and every possible one that is not surely earlier (later)."""
     found = select(ctx, spec)
-    zone = ctx.zone(spec.clock)
     sign = 1 if latest else -1
-    sure = [(sign * (i.instants(zone).lo if latest else i.instants(zone).hi), sign * i.index, i) for i in found.yes]
-    best = max(sure, default=None, key=lambda s: s[:2])
-    chosen: list[Item] = []
-    for item in found.yes + found.perhaps:
-        at = item.instants(zone)
-        reach = (sign * (at.hi if latest else at.lo), sign * item.index)
-        if best is None or item is best[2] or reach > best[:2]:
-            chosen.append(item)
+
+    def reach(item: Item, *, far: bool) -> tuple[int, int]:
+        at = place(ctx, spec, item).at
+        return sign * (at.hi if latest == far else at.lo), sign * item.index
+
+    best = max(((reach(i, far=False), i) for i in found.yes), default=None, key=lambda s: s[0])
+    chosen = [i for i in found.yes + found.perhaps if best is None or i is best[1] or reach(i, far=True) > best[0]]
     unseen = not found.closed and (best is None or not latest)
-    return chosen, best is None and (found.closed or True), unseen
+    return Extreme(chosen, best is None, unseen)
 
 
-def kinds_in(tree: Tree) -> frozenset[str] | None:
-    """Marks where a condition limits the kind of event; None: any kind (filled in by the binder through slot keys)."""
+Kinds = Callable[[Context], frozenset[str] | None]
+
+
+def any_kind(_ctx: Context) -> frozenset[str] | None:
+    """No limit on the kind of event."""
+    return None
+
+
+def kinds_in(tree: Tree) -> Kinds:
+    """The kinds of event that a condition may match, read in a case; None: any."""
     if isinstance(tree, Leaf):
-        key = tree.slot.key
-        if isinstance(key, tuple) and key[0] == "is" and key[1] == ("item", "kind") and tree.op == ">=":
-            literal = key[2]
-            return frozenset(literal[1]) if isinstance(literal, tuple) and literal[0] == "words" else None
-        return None
+        key, words = tree.slot.key, tree.slot.words
+        named = isinstance(key, tuple) and key[:2] == ("is", ("item", "kind")) and tree.op == ">=" and words is not None
+        return (lambda ctx: _may_be(words, ctx)) if named else any_kind
     parts = [kinds_in(p) for p in tree.parts]
     if isinstance(tree, And):
-        known = [p for p in parts if p is not None]
-        return frozenset.intersection(*known) if known else None
-    if isinstance(tree, Or) and parts and all(p is not None for p in parts):
-        return frozenset().union(*[p for p in parts if p is not None])
-    return None
+        return lambda ctx: _meet([p(ctx) for p in parts])
+    return lambda ctx: _join([p(ctx) for p in parts])
+
+
+def _may_be(words: Expr | None, ctx: Context) -> frozenset[str] | None:
+    _, may = members(words.read(ctx, None)) if words else (None, None)
+    return None if may is None else frozenset(m for m in may if m is not None)
+
+
+def _meet(sets: list[frozenset[str] | None]) -> frozenset[str] | None:
+    known = [s for s in sets if s is not None]
+    return frozenset.intersection(*known) if known else None
+
+
+def _join(sets: list[frozenset[str] | None]) -> frozenset[str] | None:
+    known = [s for s in sets if s is not None]
+    return frozenset().union(*known) if len(known) == len(sets) else None

@@ -5,29 +5,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.resources
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from fairdunning import condition as c
 from fairdunning import rule as r
+from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import Expr, Slot, Tree
-from fairdunning.errors import LoadError, Problem, Text, did_you_mean
+from fairdunning.errors import Problem, Text, did_you_mean
 from fairdunning.facts import Context, Item
-from fairdunning.program import All, Plain, Program, Test, Unit
+from fairdunning.folder import Folder, both, calendar, date_of, known, read_folder, table
+from fairdunning.formula import define
+from fairdunning.names import Scope, expression, literal, local_date, words_of
+from fairdunning.predicate import tree
+from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, slots_in
+from fairdunning.stricter import stricter
+from fairdunning.table import Table
 from fairdunning.vocabulary import Vocabulary, parse_vocabulary
-from fairdunning.yamlfile import Node, Problems, read
+from fairdunning.yamlfile import Node, Problems
 
 FORCES = ("prohibition", "presumption", "guidance", "advice")
+STATUSES = ("enforced", "shadow", "disabled")
 CONFIDENCE = ("text", "secondary", "recall")
+FOREVER = 10**9
 _LINE_KEYS = {"cite", "force", "status", "because", "confidence", "checked_on"}
-_CONSTRAINT_KEYS = {"rule", "force", "scope", "values", "unless", "as_of", "confidence", "checked_on", "title", "message", "why",
-                    "wrong_when", "requires", "when", "moment", "status", "because"}
-_POLICY_KEYS = {"zone", "clock", "sources", "constraints"}
-_PROFILE_KEYS = {"title", "use", "records", "raise"}
+_CONSTRAINT_KEYS = r.RULE_KEYS | {"rule", "force", "values", "as_of", "confidence", "checked_on", "status", "because", "calendar",
+                                                  "bind"}
+_POLICY_KEYS = {"title", "zone", "clock", "sources", "constraints", "calendar", "definitions", "tables"}
+_PROFILE_KEYS = {"title", "use", "records", "raise", "given", "assume", "tighten"}
 
 
 @dataclass(frozen=True)
@@ -43,15 +51,21 @@ class Cite:
 
 @dataclass(frozen=True)
 class Variant:
-    """One dated line of a constraint: in force from ``start`` (in) to ``end`` (out, None: open)."""
+    """One dated line of a constraint, for one word of its `by:` fact: in force from ``start`` (in) to ``end`` (out).
+
+    ``word`` says when it is the line's word; ``complete``: the words of the line leave nothing out.
+    """
 
     start: int
-    end: int | None
+    end: int
     force: str
+    status: str
     cite: Cite
     values: dict[str, tuple[str, object]]
     bound: r.Bound
     unless: dict[str, str]
+    word: Tree = c.ALWAYS
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,6 @@ class Constraint:
     law_date: Expr
     variants: tuple[Variant, ...]
     moment: str
-    status: str
     title: Text
     message: Text
     why: Text
@@ -82,218 +95,338 @@ class Policy:
     program: Program
     slots: tuple[Slot, ...]
     units: tuple[tuple[Constraint, Variant], ...]
-    records: dict[str, int]
-    raised: tuple[str, ...]
-    problems: tuple[Problem, ...] = ()
-
-
-def shipped() -> Path:
-    """The folder that holds ``rules/`` and ``policies/``: the repository's when run from it, else the wheel's own."""
-    repository = Path(__file__).resolve().parents[2]
-    if (repository / "rules").is_dir() and (repository / "policies").is_dir():
-        return repository
-    return Path(str(importlib.resources.files("fairdunning").joinpath("law")))
+    records: dict[str, int] = field(default_factory=dict)
+    raised: tuple[str, ...] = ()
+    given: Node | None = None
+    assume: Node | None = None
+    unused: tuple[str, ...] = ()
 
 
 @dataclass
-class Folder:
-    """All files by id: vocabulary, rules, policies, profiles, cases; and the digest of what judges."""
+class Book:
+    """What every constraint of a folder is read with."""
 
-    vocabulary: list[Node] = field(default_factory=list)
-    rules: dict[str, Node] = field(default_factory=dict)
-    policies: dict[str, Node] = field(default_factory=dict)
-    profiles: dict[str, Node] = field(default_factory=dict)
-    cases: dict[str, Node] = field(default_factory=dict)
-    problems: Problems = field(default_factory=Problems)
-    digest: str = ""
+    folder: Folder
+    vocabulary: Vocabulary
+    tighten: dict[str, Node] = field(default_factory=dict)
+    calendars: dict[str, when.Calendar | None] = field(default_factory=dict)
+    tables: dict[str, Table | None] = field(default_factory=dict)
 
+    @property
+    def problems(self) -> Problems:
+        """Where everything wrong is noted."""
+        return self.folder.problems
 
-def read_folder(own: Path | None = None) -> Folder:
-    """Reads the shipped files and an organisation's folder laid over them; problems are collected, not raised."""
-    folder, base, seen = Folder(), shipped(), hashlib.sha256()
-    places: list[tuple[Path, str, str]] = [(p, "rules", n) for p, n in _files(base / "rules")]
-    places += [(p, "policies", n) for p, n in _files(base / "policies")]
-    if own is not None:
-        places += [(p, "rules" if n.startswith("rules/") else "policies", n.removeprefix("rules/")) for p, n in _files(own)]
-    for path, kind, name in places:
-        try:
-            node = read(path, _shown(path))
-        except LoadError as error:
-            folder.problems.found += error.problems
-            continue
-        _place(folder, kind, name, node)
-        if not name.endswith(".cases"):
-            seen.update(f"{kind}/{name}\0".encode() + path.read_bytes())
-    folder.digest = "sha256:" + seen.hexdigest()
-    return folder
+    def calendar(self, node: Node | None) -> when.Calendar | None:
+        """The calendar a node names; None after noting a problem, or without one."""
+        if node is None:
+            return None
+        if node.text not in self.folder.calendars:
+            hint = did_you_mean(node.text, self.folder.calendars)
+            self.problems.add(node, f"there is no calendar `{node.text}`{hint.en}", f"没有日历 `{node.text}`{hint.zh}")
+            return None
+        if node.text not in self.calendars:
+            self.calendars[node.text] = calendar(node.text, self.folder.calendars[node.text], self.problems)
+        return self.calendars[node.text]
 
+    def table(self, file: Node, node: Node, scope: Scope) -> Table | None:
+        """A table of the file itself, or of a series file by its path; None after noting a problem."""
+        own = file.mapping["tables"].mapping if "tables" in file.mapping else {}
+        found = own.get(node.text) or self.folder.series.get(node.text)
+        if found is None:
+            hint = did_you_mean(node.text, [*own, *self.folder.series])
+            self.problems.add(node, f"there is no table `{node.text}`{hint.en}", f"没有表 `{node.text}`{hint.zh}")
+            return None
+        key = f"{found.file} {node.text}"
+        if key not in self.tables:
+            self.tables[key] = table(node.text, found, scope)
+        return self.tables[key]
 
-def _shown(path: Path) -> str:
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
-def _files(root: Path) -> Iterator[tuple[Path, str]]:
-    for path in sorted(root.rglob("*.yaml")):
-        yield path, path.relative_to(root).as_posix().removesuffix(".yaml")
-
-
-def _place(folder: Folder, kind: str, name: str, node: Node) -> None:
-    if name.endswith(".cases"):
-        folder.cases[f"{kind}/{name.removesuffix('.cases')}"] = node
-    elif kind == "rules" and name.startswith("vocabulary/"):
-        folder.vocabulary.append(node)
-    elif name.startswith("profiles/"):
-        folder.profiles[name.removeprefix("profiles/")] = node
-    else:
-        table = folder.rules if kind == "rules" else folder.policies
-        key = name if kind == "rules" else name.replace("/", ".")
-        if key in table:
-            folder.problems.add(node, f"`{key}` is shipped already; choose another path", f"`{key}` 已随产品提供；请换路径")
-        table[key] = node
+    def scope(self, file: Node, clock: str, chosen: when.Calendar | None) -> Scope:
+        """An empty scope for a rule of this policy file."""
+        scope = Scope(self.vocabulary, self.problems, clock, chosen, define=define)
+        scope.tables = lambda node: self.table(file, node, scope)
+        return scope
 
 
 def load(profile: str, own: Path | None = None) -> Policy:
     """The policy of a profile; raises LoadError with everything wrong in any file."""
     folder = read_folder(own)
-    vocabulary = parse_vocabulary(folder.vocabulary, folder.problems)
-    check_rules(folder, vocabulary)
-    found = [con for name, node in folder.policies.items() for con in _constraints(name, node, folder, vocabulary)]
+    book = Book(folder, parse_vocabulary(folder.vocabulary, folder.problems))
+    check_rules(folder, book.vocabulary)
     chosen = folder.profiles.get(profile)
     if chosen is None:
         hint = did_you_mean(profile, folder.profiles)
         folder.problems.found.append(Problem(f"profiles/{profile}.yaml", 0, "", Text(
             f"there is no such profile{hint.en}", f"没有这个机构配置{hint.zh}")))
+    elif "tighten" in chosen.mapping:
+        book.tighten = chosen.mapping["tighten"].mapping
+    found = [con for name, node in folder.policies.items() for con in _constraints(name, node, book)]
     folder.problems.raise_if_any()
     assert chosen is not None
-    policy = _profile(profile, chosen, found, folder, vocabulary)
+    policy = _profile(profile, chosen, found, book)
+    _check_fits(policy, folder.problems)
     folder.problems.raise_if_any()
     return policy
 
 
 def check_rules(folder: Folder, vocabulary: Vocabulary) -> None:
-    """Checks the keys and both languages of every rule."""
-    for node in folder.rules.values():
-        _known(node, r.RULE_KEYS, folder.problems)
+    """Checks the keys and both languages of every rule and definition."""
+    for name, node in folder.rules.items():
+        definition = name.startswith("definitions/")
+        known(node, r.DEFINITION_KEYS if definition else r.RULE_KEYS, folder.problems)
         r.parameters_of(node, folder.problems)
-        for key in ("title", "message", "why"):
-            _both(node, key, folder.problems)
+        for key in ("title",) if definition else ("title", "message", "why"):
+            both(node, key, folder.problems)
     if "events" not in vocabulary.facts:
         folder.problems.found.append(Problem("rules/vocabulary", 0, "events", Text("the list `events` is missing", "缺少 `events` 列表")))
 
 
-def _known(node: Node, keys: set[str], problems: Problems) -> None:
-    for key, child in node.mapping.items():
-        if key not in keys:
-            hint = did_you_mean(key, keys)
-            problems.add(child, f"unknown key `{key}`{hint.en}", f"未知的键 `{key}`{hint.zh}")
+# --- policy files ------------------------------------------------------------------------------------------------------
 
 
-def _both(node: Node, key: str, problems: Problems, fallback: Node | None = None) -> Text:
-    found = node.mapping.get(key) or (fallback.mapping.get(key) if fallback else None)
-    parts = found.mapping if found else {}
-    if not (parts.get("en") and parts.get("zh")):
-        problems.add(found or node, f"`{key}` in `en` and `zh` is missing", f"缺少 `{key}` 的 `en` 与 `zh`")
-        return Text("", "")
-    return Text(parts["en"].text, parts["zh"].text)
+@dataclass(frozen=True)
+class _Place:
+    """A constraint being read: its file, node, rule, clock and zone."""
+
+    book: Book
+    file: Node
+    node: Node
+    rule: Node
+    clock: str
+    zone: str
+    calendar: when.Calendar | None
+
+    @property
+    def problems(self) -> Problems:
+        return self.book.problems
+
+    @property
+    def own(self) -> bool:
+        """Whether the constraint carries its own condition."""
+        return self.rule is self.node
+
+    def text(self, key: str, *above: Node) -> str:
+        """A word of the nearest mapping that has the key."""
+        return next((n.mapping[key].text for n in (*above, self.node) if key in n.mapping), "")
 
 
-def _constraints(name: str, node: Node, folder: Folder, vocabulary: Vocabulary) -> list[Constraint]:
-    problems = folder.problems
-    _known(node, _POLICY_KEYS, problems)
-    parts = node.mapping
+def _constraints(name: str, file: Node, book: Book) -> list[Constraint]:
+    problems, parts = book.problems, file.mapping
+    known(file, _POLICY_KEYS, problems)
     zone = parts["zone"].text if "zone" in parts else ""
     try:
         when.zone(zone)
     except ValueError:
-        problems.add(parts.get("zone", node), f"unknown zone `{zone}`", f"未知的时区 `{zone}`")
+        problems.add(parts.get("zone", file), f"unknown zone `{zone}`", f"未知的时区 `{zone}`")
         return []
     clock = parts["clock"].text if "clock" in parts else "authority"
     if clock not in {"authority", "debtor"}:
         problems.add(parts["clock"], "must be authority or debtor", "应为 authority 或 debtor")
     clock = zone if clock == "authority" else "debtor"
-    body = parts["constraints"].mapping if "constraints" in parts else {}
-    found = [_constraint(f"{name}.{key}", child, clock, zone, node, folder, vocabulary) for key, child in body.items()]
-    return [f for f in found if f]
+    usual = book.calendar(parts.get("calendar"))
+    found = []
+    for key, node in parts["constraints"].mapping.items() if "constraints" in parts else ():
+        known(node, _CONSTRAINT_KEYS, problems)
+        rule = _rule_of(node, book)
+        if rule is not None:
+            chosen = book.calendar(node.mapping["calendar"]) if "calendar" in node.mapping else usual
+            constraint = _constraint(f"{name}.{key}", _Place(book, file, node, rule, clock, zone, chosen))
+            found += [constraint] if constraint else []
+    return found
 
 
-def _constraint(name: str, node: Node, clock: str, zone: str, file: Node, folder: Folder, vocabulary: Vocabulary) -> Constraint | None:
-    problems, parts = folder.problems, node.mapping
-    _known(node, _CONSTRAINT_KEYS, problems)
-    rule_name = parts["rule"].text if "rule" in parts else ""
-    rule = folder.rules.get(rule_name, node if not rule_name else None)
-    if rule is None:
-        hint = did_you_mean(rule_name, folder.rules)
-        problems.add(parts["rule"], f"there is no rule `{rule_name}`{hint.en}", f"没有规则 `{rule_name}`{hint.zh}")
+def _rule_of(node: Node, book: Book) -> Node | None:
+    name = node.mapping["rule"].text if "rule" in node.mapping else ""
+    found = book.folder.rules.get(name, node if not name else None)
+    if found is None:
+        hint = did_you_mean(name, book.folder.rules)
+        book.problems.add(node.mapping["rule"], f"there is no rule `{name}`{hint.en}", f"没有规则 `{name}`{hint.zh}")
+    return found
+
+
+def _constraint(name: str, place: _Place) -> Constraint | None:
+    node, problems = place.node, place.problems
+    moment = place.text("moment", place.node, place.rule) or "before"
+    if moment not in r.MOMENTS:
+        problems.add(node, f"moment must be one of {', '.join(r.MOMENTS)}", f"moment 应为 {'、'.join(r.MOMENTS)} 之一")
+    if moment == "after" and "due" not in place.rule.mapping:
+        problems.add(node, "`moment: after` needs `due`", "`moment: after` 须有 `due`")
+    law = _law_date(node, place)
+    variants = tuple(v_ for line in _dated(name, place) for v_ in _variants(line, place))
+    if law is None:
         return None
-    force = parts["force"].text if "force" in parts else ""
-    if force not in FORCES:
-        problems.add(parts.get("force", node), f"force must be one of {', '.join(FORCES)}", f"force 应为 {'、'.join(FORCES)} 之一")
-    variants = _variants(node, rule, force, clock, file, folder, vocabulary)
-    law = r.expression(parts["as_of"].text if "as_of" in parts else "action.at", parts.get("as_of", node),
-                       r.Scope(vocabulary, problems, zone))
-    if law is None or not variants:
+    rule = "" if place.own else place.node.mapping["rule"].text
+    title, message, why = (both(node, key, problems, place.rule) for key in ("title", "message", "why"))
+    return Constraint(name, rule, place.clock, law, variants, moment, title, message, why, node)
+
+
+def _law_date(node: Node, place: _Place) -> Expr | None:
+    """The date that chooses the line: the planned moment, or the one that `as_of` names."""
+    named = node.mapping["as_of"].text if "as_of" in node.mapping else "action.at"
+    found = expression(named, node.mapping.get("as_of", node), place.book.scope(place.file, place.zone, place.calendar))
+    if found is not None and found.type not in {"date", "datetime"}:
+        place.problems.add(node, f"`{named}` is no date", f"`{named}` 不是日期")
         return None
-    moment = next((n.mapping["moment"].text for n in (node, rule) if "moment" in n.mapping), "before")
-    return Constraint(name, rule_name, clock, r.local_date(law, zone), variants, moment,
-                      parts["status"].text if "status" in parts else "enforced", _both(node, "title", problems, rule),
-                      _both(node, "message", problems, rule), _both(node, "why", problems, rule), node)
+    return local_date(found, place.zone) if found else None
 
 
-def _variants(node: Node, rule: Node, force: str, clock: str, file: Node, folder: Folder, vocabulary: Vocabulary) -> tuple[Variant, ...]:
-    problems, parts = folder.problems, node.mapping
-    lines = parts["values"].mapping if "values" in parts else {}
+@dataclass(frozen=True)
+class _Line:
+    start: int
+    end: int
+    node: Node
+    house: Node | None = None
+
+
+def _dated(name: str, place: _Place) -> list[_Line]:
+    """The lines of `values`, in order, cut where the profile tightens them."""
+    lines = _dates(place.node, place.problems)
+    house = place.book.tighten.get(name)
+    if house is None:
+        return lines
+    start = date_of(house.mapping["from"], place.problems) if "from" in house.mapping else -FOREVER
+    if "because" not in house.mapping:
+        place.problems.add(house, "`because` is missing", "缺少 `because`")
+    found = []
+    for line in lines:
+        if start is None or line.end <= start:
+            found.append(line)
+        elif start <= line.start:
+            found.append(_Line(line.start, line.end, line.node, house))
+        else:
+            found += [_Line(line.start, start, line.node), _Line(start, line.end, line.node, house)]
+    return found
+
+
+def _dates(node: Node, problems: Problems) -> list[_Line]:
+    lines = node.mapping["values"].mapping if "values" in node.mapping else {}
     if not lines:
         problems.add(node, "`values` with a date and a citation are missing", "缺少带日期与出处的 `values`")
     dated: list[tuple[int, Node]] = []
     for text, line in lines.items():
-        try:
-            dated.append((when.parse_date(text), line))
-        except ValueError:
-            problems.add(line, f"must be a date, got `{text}`", f"应为日期，实为 `{text}`")
+        day = date_of(Node(text, line.file, line.line, line.key), problems)
+        if day is not None:
+            dated.append((day, line))
     dated.sort(key=lambda d: d[0])
-    ends = [d for d, _ in dated[1:]] + [None]
-    found = [_variant(start, end, line, node, rule, force, clock, file, folder, vocabulary)
-             for (start, line), end in zip(dated, ends, strict=True) if line.value is not None]
-    return tuple(f for f in found if f)
+    ends = [*(d for d, _ in dated[1:]), FOREVER]
+    return [_Line(start, end, line) for (start, line), end in zip(dated, ends, strict=True) if line.value is not None]
 
 
-def _variant(start: int, end: int | None, line: Node, node: Node, rule: Node, force: str, clock: str, file: Node,
-             folder: Folder, vocabulary: Vocabulary) -> Variant | None:
-    problems = folder.problems
-    cite = _cite(line, node, file, problems)
-    declared = r.parameters_of(rule, Problems())
-    values: dict[str, tuple[str, object]] = {}
-    for key, child in line.mapping.items():
-        if key in declared:
-            value = r.literal(declared[key].type, child, problems)
-            values[key] = (declared[key].type, value)
-        elif key not in _LINE_KEYS:
+def _variants(line: _Line, place: _Place) -> Iterator[Variant]:
+    """One variant per word that a `by:` value names, one without; a disabled line says nothing."""
+    status = place.text("status", line.node) or "enforced"
+    if status not in STATUSES:
+        place.problems.add(line.node, f"status must be one of {', '.join(STATUSES)}", f"status 应为 {'、'.join(STATUSES)} 之一")
+    if status != "enforced" and not any("because" in n.mapping for n in (line.node, place.node)):
+        place.problems.add(line.node, "`because` is missing", "缺少 `because`")
+    declared = r.parameters_of(place.rule, Problems())
+    _check_line(line, declared, place)
+    given = {k: n for k, n in line.node.mapping.items() if k in declared}
+    for words, complete, chosen in _by_words(given):
+        found = _variant(line, status, declared, chosen, words, complete, place)
+        if found is not None and status != "disabled":
+            yield found
+
+
+def _check_line(line: _Line, declared: dict[str, r.Parameter], place: _Place) -> None:
+    for key, child in line.node.mapping.items():
+        if key not in declared and key not in _LINE_KEYS:
             hint = did_you_mean(key, declared)
-            problems.add(child, f"unknown parameter `{key}`{hint.en}", f"未知参数 `{key}`{hint.zh}")
-    for key in sorted(set(declared) - set(values)):
-        problems.add(line, f"parameter `{key}` has no value", f"参数 `{key}` 没有值")
+            place.problems.add(child, f"unknown parameter `{key}`{hint.en}", f"未知参数 `{key}`{hint.zh}")
+    for key in sorted(set(declared) - set(line.node.mapping)):
+        place.problems.add(line.node, f"parameter `{key}` has no value", f"参数 `{key}` 没有值")
+
+
+ByWords = tuple[tuple[tuple[str, frozenset[str], bool], ...], bool, dict[str, Node]]
+
+
+def _by_words(given: dict[str, Node]) -> Iterator[ByWords]:
+    """Each combination of words of the facts that `by:` names, with the values that hold for it."""
+    facts: dict[str, set[str]] = {}
+    others: dict[str, bool] = {}
+    for node in (n for n in given.values() if "by" in n.mapping):
+        name = node.mapping["by"].text
+        facts.setdefault(name, set()).update(k for k in node.mapping if k not in {"by", "other"})
+        others[name] = others.get(name, False) or "other" in node.mapping
+    choices = [[(name, frozenset({w}), True) for w in sorted(words)] + ([(name, frozenset(words), False)] if others[name] else [])
+               for name, words in facts.items()]
+    for combination in product(*choices):
+        chosen = {key: _chosen(node, combination) for key, node in given.items()}
+        if all(n is not None for n in chosen.values()):
+            yield combination, all(others.values()), {k: n for k, n in chosen.items() if n is not None}
+
+
+def _chosen(node: Node, combination: tuple[tuple[str, frozenset[str], bool], ...]) -> Node | None:
+    if "by" not in node.mapping:
+        return node
+    for name, words, named in combination:
+        if name == node.mapping["by"].text:
+            return (node.mapping.get(next(iter(words))) if named else None) or node.mapping.get("other")
+    return None
+
+
+def _word_tree(combination: tuple[tuple[str, frozenset[str], bool], ...], scope: Scope, node: Node) -> Tree:
+    parts = []
+    for name, words, named in combination:
+        fact = expression(name, node, scope)
+        if fact is None or fact.type != "enum":
+            scope.problems.add(node, f"`by:` names a fact with words, not `{name}`", f"`by:` 应为枚举事实，而非 `{name}`")
+            continue
+        is_word: Tree = c.Leaf(c.one_of(fact, words_of(words)), ">=", 1)
+        parts.append(is_word if named else c.opposite(is_word))
+    return c.And(tuple(parts))
+
+
+def _variant(line: _Line, status: str, declared: dict[str, r.Parameter], given: dict[str, Node], words: tuple[tuple[str, frozenset[str], bool], ...],
+             complete: bool, place: _Place) -> Variant | None:
+    scope = place.book.scope(place.file, place.clock, place.calendar)
+    cite = cite_of(line.node, place.node, place.file, place.problems)
+    values = {key: (declared[key].type, literal(declared[key].type, child, scope)) for key, child in given.items()}
+    force = place.text("force", line.node)
+    if force not in FORCES:
+        place.problems.add(place.node, f"force must be one of {', '.join(FORCES)}", f"force 应为 {'、'.join(FORCES)} 之一")
     if cite is None or set(declared) - set(values) or any(x[1] is None for x in values.values()):
         return None
-    scope = r.Scope(vocabulary, problems, clock)
-    bound = r.bind(rule, values, scope)
-    own = r.tree(node.mapping["scope"], scope) if "scope" in node.mapping and rule is not node else c.ALWAYS
-    granted, exceptions = _granted(node, bound, scope, rule is node)
-    bound = r.Bound(c.And((own, bound.wrong)), c.And((own, bound.premise)), exceptions, bound.names)
-    own_force = line.mapping["force"].text if "force" in line.mapping else force
-    return Variant(start, end, own_force, cite, values, bound, granted)
+    if line.house is not None:
+        values = _tightened(line.house, values, declared, scope)
+    word = _word_tree(words, place.book.scope(place.file, place.clock, place.calendar), line.node)
+    bound = r.bind(place.rule, values, scope, _uses(place))
+    granted, exceptions = _granted(place, bound, scope)
+    if not place.own and "scope" in place.node.mapping:
+        own = tree(place.node.mapping["scope"], scope)
+        bound = r.Bound(c.And((own, bound.wrong)), c.And((own, bound.premise)), {}, bound.names, bound.due)
+    bound = r.Bound(bound.wrong, bound.premise, exceptions, bound.names, bound.due)
+    return Variant(line.start, line.end, force, status, cite, values, bound, granted, word, complete)
 
 
-def _granted(node: Node, bound: r.Bound, scope: r.Scope, own: bool) -> tuple[dict[str, str], dict[str, Tree]]:
+def _tightened(house: Node, values: dict[str, tuple[str, object]], declared: dict[str, r.Parameter], scope: Scope) -> dict[str, tuple[str, object]]:
+    """On each date a profile's value is the stricter of law and profile."""
+    found = dict(values)
+    for key, node in house.mapping.items():
+        if key in {"from", "because"}:
+            continue
+        if key not in declared or not declared[key].stricter:
+            scope.problems.add(node, f"`{key}` cannot be tightened", f"`{key}` 不能收紧")
+            continue
+        own = literal(declared[key].type, node, scope)
+        best = stricter(declared[key].stricter, values[key][1], own)
+        if best is None:
+            scope.problems.add(node, "cannot be compared with the law's value; use its unit", "无法与法定值比较；请使用相同单位")
+        elif best != own:
+            scope.problems.add(node, "is looser than the law; a profile may only tighten", "比法律宽松；机构配置只能收紧")
+        found[key] = (declared[key].type, best)
+    return found
+
+
+def _granted(place: _Place, bound: r.Bound, scope: Scope) -> tuple[dict[str, str], dict[str, Tree]]:
     granted: dict[str, str] = {}
     trees: dict[str, Tree] = {}
-    entries = node.mapping["unless"].mapping if "unless" in node.mapping else {}
+    entries = place.node.mapping["unless"].mapping if "unless" in place.node.mapping else {}
     for name, child in entries.items():
         if "when" in child.mapping and "cite" in child.mapping:
-            granted[name], trees[name] = child.mapping["cite"].text, r.tree(child.mapping["when"], scope)
-        elif name in bound.unless and child.text and not own:
+            granted[name], trees[name] = child.mapping["cite"].text, tree(child.mapping["when"], scope)
+        elif name in bound.unless and child.text and not place.own:
             granted[name], trees[name] = child.text, bound.unless[name]
         else:
             hint = did_you_mean(name, bound.unless)
@@ -302,28 +435,8 @@ def _granted(node: Node, bound: r.Bound, scope: r.Scope, own: bool) -> tuple[dic
     return granted, trees
 
 
-def rule_alone(name: str, case: Node, folder: Folder, vocabulary: Vocabulary) -> Constraint:
-    """A rule as a constraint of no authority, with the parameters and exceptions of a case; raises LoadError."""
-    problems, rule = Problems(), folder.rules[name]
-    declared = r.parameters_of(rule, problems)
-    given = case.mapping["with"].mapping if "with" in case.mapping else {}
-    values = {k: (declared[k].type, r.literal(declared[k].type, n, problems)) for k, n in given.items() if k in declared}
-    for key in sorted(set(declared) ^ set(given)):
-        problems.add(case, f"`with` must give the parameters of the rule, see `{key}`", f"`with` 须给出规则的参数，见 `{key}`")
-    problems.raise_if_any()
-    scope = r.Scope(vocabulary, problems, "UTC")
-    bound = r.bind(rule, values, scope)
-    names = [n.text for n in case.mapping["unless"].items] if "unless" in case.mapping else []
-    law = r.expression("action.date", case, scope)
-    problems.raise_if_any()
-    assert law is not None
-    shown = r.Bound(bound.wrong, bound.premise, {n: bound.unless[n] for n in names if n in bound.unless}, bound.names)
-    cite = Cite("", "", Text("", ""), "", "text")
-    variant = Variant(when.parse_date("1900-01-01"), None, "prohibition", cite, values, shown, {})
-    return Constraint(name, name, "UTC", law, (variant,), "before", "enforced", Text("", ""), Text("", ""), Text("", ""), rule)
-
-
-def _cite(line: Node, node: Node, file: Node, problems: Problems) -> Cite | None:
+def cite_of(line: Node, node: Node, file: Node, problems: Problems) -> Cite | None:
+    """The citation of a line; None after noting a problem."""
     text = line.mapping["cite"].text if "cite" in line.mapping else ""
     key, _, place = text.partition(" ")
     sources = file.mapping["sources"].mapping if "sources" in file.mapping else {}
@@ -339,22 +452,126 @@ def _cite(line: Node, node: Node, file: Node, problems: Problems) -> Cite | None
         problems.add(node, f"confidence must be one of {', '.join(CONFIDENCE)}", f"confidence 应为 {'、'.join(CONFIDENCE)} 之一")
     source = sources[key]
     since = source.mapping["from"].text if "from" in source.mapping else ""
-    return Cite(key, place, _both(source, "title", problems), since, confidence)
+    return Cite(key, place, both(source, "title", problems), since, confidence)
 
 
-def _profile(name: str, node: Node, found: list[Constraint], folder: Folder, vocabulary: Vocabulary) -> Policy:
-    problems, parts = folder.problems, node.mapping
-    _known(node, _PROFILE_KEYS, problems)
-    patterns = [n.text for n in parts["use"].items] if "use" in parts else []
-    used = tuple(con for con in found if any(matches(con.id, p) for p in patterns) and con.status == "enforced")
-    if not used:
+# --- shared definitions ------------------------------------------------------------------------------------------------
+
+
+def _uses(place: _Place) -> r.Uses:
+    """Finds what a rule `uses`: the definition of the policy file, or the one that `bind` picks."""
+
+    def find(name: str) -> dict[str, Expr]:
+        own = place.file.mapping["definitions"].mapping if "definitions" in place.file.mapping else {}
+        bound = place.node.mapping["bind"].mapping if "bind" in place.node.mapping else {}
+        wanted = bound[name].text if name in bound else name
+        file, entry = place.file, own.get(wanted)
+        if entry is None and "." in wanted:
+            there, _, last = wanted.rpartition(".")
+            file = place.book.folder.policies.get(there, place.file)
+            entry = file.mapping["definitions"].mapping.get(last) if "definitions" in file.mapping else None
+        if entry is None:
+            hint = did_you_mean(wanted, own)
+            place.problems.add(place.node, f"there is no definition `{wanted}`{hint.en}", f"没有定义 `{wanted}`{hint.zh}")
+            return {}
+        rule = _rule_of(entry, place.book)
+        if rule is None or rule is entry:
+            return {}
+        known(entry, {"rule", "values", "as_of", "confidence", "checked_on", "bind"}, place.problems)
+        return _definition(name, _Place(place.book, file, entry, rule, place.clock, place.zone, place.calendar))
+
+    return find
+
+
+def _definition(name: str, place: _Place) -> dict[str, Expr]:
+    law = _law_date(place.node, place)
+    declared = r.parameters_of(place.rule, Problems())
+    dated: list[tuple[_Line, dict[str, Expr]]] = []
+    for line in _dates(place.node, place.problems):
+        _check_line(line, declared, place)
+        if "confidence" in line.node.mapping or "confidence" in place.node.mapping:
+            cite_of(line.node, place.node, place.file, place.problems)
+        elif "cite" not in line.node.mapping:
+            place.problems.add(line.node, "a value without a citation does not load; add `cite`", "没有出处的值不能载入；请添加 `cite`")
+        scope = place.book.scope(place.file, place.clock, place.calendar)
+        values = {k: (declared[k].type, literal(declared[k].type, n, scope)) for k, n in line.node.mapping.items() if k in declared}
+        if set(declared) - set(values) or any(x[1] is None for x in values.values()):
+            continue
+        dated.append((line, r.bind_definition(place.rule, name, values, scope, _uses(place))))
+    if law is None or not dated:
+        return {}
+    return {key: _by_date(key, law, dated) for key in dated[0][1]}
+
+
+def _by_date(key: str, law: Expr, dated: list[tuple[_Line, dict[str, Expr]]]) -> Expr:
+    """A definition's value under every line that the law date may fall in."""
+    read_law = c.number(law)
+    lines = [(line, found[key]) for line, found in dated if key in found]
+    kind = lines[0][1].type
+
+    def read(ctx: Context, item: Item | None) -> v.Value:
+        day = read_law(ctx, item)
+        possible = [expr.read(ctx, item) for line, expr in lines if day.lo < line.end and line.start <= day.hi]
+        if day.lo > day.hi or not covers([(line.start, line.end) for line, _ in lines], day):
+            possible.append(v.unknown(kind))
+        return v.hull(possible)
+
+    facts = law.facts.union(*(e.facts for _, e in lines))
+    return Expr(("defined", key, law.key, tuple((line.start, e.key) for line, e in lines)), kind, read, facts)
+
+
+def covers(spans: list[tuple[int, int]], day: v.Range) -> bool:
+    """Whether every day of a range lies in one of these spans."""
+    reached = day.lo
+    for start, end in sorted(spans):
+        if start <= reached < end:
+            reached = end
+    return reached > day.hi and day.lo <= day.hi and not day.none
+
+
+# --- profiles and programs ---------------------------------------------------------------------------------------------
+
+
+def _profile(name: str, node: Node, found: list[Constraint], book: Book) -> Policy:
+    problems, parts = book.problems, node.mapping
+    known(node, _PROFILE_KEYS, problems)
+    patterns = parts["use"].items if "use" in parts else []
+    for pattern in patterns:
+        if not any(matches(con.id, pattern.text) for con in found):
+            problems.add(pattern, f"`{pattern.text}` names no constraint", f"`{pattern.text}` 没有对应的约束")
+    used = tuple(con for con in found if con.variants and any(matches(con.id, p.text) for p in patterns))
+    if not used and not problems.found:
         problems.add(node, "the profile uses no constraint", "该配置没有使用任何约束")
     records = {}
     for kind, entry in parts["records"].mapping.items() if "records" in parts else ():
-        records[kind] = when.parse_date(entry.mapping["complete_since"].text)
+        day = date_of(entry.mapping["complete_since"], problems) if "complete_since" in entry.mapping else None
+        if day is not None:
+            records[kind] = day
+    for section, ids in (("tighten", [c_.id for c_ in found]), ("raise", None)):
+        for key, child in parts[section].mapping.items() if section in parts else ():
+            if (ids is not None and key not in ids) or not any(matches(con.id, key) for con in found):
+                hint = did_you_mean(key, [con.id for con in found])
+                problems.add(child, f"there is no constraint `{key}`{hint.en}", f"没有约束 `{key}`{hint.zh}")
+    _check_profile_facts(parts, book)
     raised = tuple(parts["raise"].mapping) if "raise" in parts else ()
     slots, units, program = lower(used)
-    return Policy(name, folder.digest, vocabulary, used, program, slots, units, records, raised)
+    places = {con.id.rpartition(".")[0] for con in used}
+    unused = tuple(con.id for con in found if con not in used and con.variants and con.id.rpartition(".")[0] in places)
+    return Policy(name, book.folder.digest, book.vocabulary, used, program, slots, units, records, raised,
+                  parts.get("given"), parts.get("assume"), unused)
+
+
+def _check_profile_facts(parts: dict[str, Node], book: Book) -> None:
+    for section in ("given", "assume"):
+        for name, node in parts[section].mapping.items() if section in parts else ():
+            fact = book.vocabulary.facts.get(name)
+            if fact is None:
+                hint = did_you_mean(name, book.vocabulary.facts)
+                book.problems.add(node, f"unknown fact `{name}`{hint.en}", f"未知的事实 `{name}`{hint.zh}")
+            elif section == "given" and name.partition(".")[0] not in {"creditor", "collector"}:
+                book.problems.add(node, "`given` speaks only of creditor and collector", "`given` 只能说明 creditor 与 collector")
+            elif section == "assume" and not fact.assumable:
+                book.problems.add(node, f"the vocabulary does not let `{name}` be assumed", f"词汇表不允许推定 `{name}`")
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -363,7 +580,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def lower(constraints: tuple[Constraint, ...]) -> tuple[tuple[Slot, ...], tuple[tuple[Constraint, Variant], ...], Program]:
-    """One unit per dated line; slot i of a unit's gate is 1 when the line may be in force."""
+    """One unit per variant; the gate of a unit says whether it may be in force."""
     pairs = tuple((con, variant) for con in constraints for variant in con.variants)
     slots: list[Slot] = []
     numbers: dict[object, int] = {}
@@ -374,28 +591,70 @@ def lower(constraints: tuple[Constraint, ...]) -> tuple[tuple[Slot, ...], tuple[
             slots.append(slot)
         return numbers[slot.key]
 
-    units = []
-    for con, variant in pairs:
-        gate = index(_gate(con, variant))
-        shut: tuple[Plain, ...] = tuple(c.not_shown(t, index) for t in variant.bound.unless.values())
-        opened = (Test(gate, "hi", ">=", 1),)
-        units.append(Unit(f"{con.id}@{when.format_date(variant.start)}", All((*opened, c.must(variant.bound.wrong, index), *shut)),
-                          All((*opened, c.may(variant.bound.wrong, index), *shut))))
-    return tuple(slots), pairs, Program(len(slots), tuple(units))
+    units = tuple(_unit(con, variant, index) for con, variant in pairs)
+    return tuple(slots), pairs, Program(len(slots), units)
+
+
+def _unit(con: Constraint, variant: Variant, index: Callable[[Slot], int]) -> Unit:
+    gate: Plain = Test(index(_gate(con, variant)), "hi", ">=", 1)
+    shut: tuple[Plain, ...] = tuple(c.not_shown(t, index) for t in variant.bound.unless.values())
+    must, may = c.must(variant.bound.wrong, index), c.may(variant.bound.wrong, index)
+    return Unit(f"{con.id}@{variant.start}", All((gate, must, *shut)), All((gate, may, *shut)))
 
 
 def _gate(con: Constraint, variant: Variant) -> Slot:
     read_date = c.number(con.law_date)
-
     content = any(f.startswith("message.") for slot in c.slots_of(variant.bound.wrong) for f in slot.facts)
+    word_facts = frozenset().union(*(s.facts for s in c.slots_of(variant.word)))
 
     def read_gate(ctx: Context, item: Item | None) -> tuple[int, int]:
         if content and "message" not in ctx.case.nouns:
             return 0, 0  # no message in the case: content constraints are out of scope
-        day = read_date(ctx, item)
-        end = variant.end if variant.end is not None else 10**9
+        day, word = read_date(ctx, item), c.truth(variant.word, ctx)
         if day.lo > day.hi:
             return 0, 0
-        return int(variant.start <= day.lo and day.hi < end), int(day.lo < end and variant.start <= day.hi)
+        sure = variant.start <= day.lo and day.hi < variant.end and word == c.TRUE
+        return int(sure), int(day.lo < variant.end and variant.start <= day.hi and word != c.FALSE)
 
-    return Slot(("gate", content, con.law_date.key, variant.start, variant.end), read_gate, con.law_date.facts)
+    words = tuple((s.key, s.words and s.words.key) for s in c.slots_of(variant.word))
+    key = ("gate", content, con.law_date.key, variant.start, variant.end, words, type(variant.word).__name__, str(len(words)),
+           tuple(t.op for t in _leaves(variant.word)))
+    return Slot(key, read_gate, con.law_date.facts | word_facts)
+
+
+def _leaves(found: Tree) -> list[c.Leaf]:
+    return [found] if isinstance(found, c.Leaf) else [leaf for part in found.parts for leaf in _leaves(part)]
+
+
+def _check_fits(policy: Policy, problems: Problems) -> None:
+    """What an engine cannot hold is an error for every engine (``docs/decisions.md``, limits)."""
+    for (con, _), unit in zip(policy.units, policy.program.units, strict=True):
+        if max(groups(unit.must), groups(unit.may)) > MAX_GROUPS:
+            problems.add(con.node, f"more than {MAX_GROUPS} groups of any, all and not; split it", f"any、all、not 组合超过 {MAX_GROUPS} 个；请拆分")
+        if len(slots_in(unit.must) | slots_in(unit.may)) > MAX_SLOTS:
+            problems.add(con.node, f"more than {MAX_SLOTS} comparisons; split it", f"比较超过 {MAX_SLOTS} 处；请拆分")
+
+
+# --- a rule by itself --------------------------------------------------------------------------------------------------
+
+
+def rule_alone(name: str, case: Node, file: Node, book: Book) -> Constraint | None:
+    """A rule as a constraint of no authority, with the parameters and exceptions of a case; None after noting a problem."""
+    rule, problems = book.folder.rules[name], book.problems
+    zone = file.mapping["zone"].text if "zone" in file.mapping else "UTC"
+    scope = book.scope(file, zone, book.calendar(file.mapping.get("calendar")))
+    declared = r.parameters_of(rule, problems)
+    given = case.mapping["with"].mapping if "with" in case.mapping else {}
+    values = {k: (declared[k].type, literal(declared[k].type, n, scope)) for k, n in given.items() if k in declared}
+    for key in sorted(set(declared) ^ set(given)):
+        problems.add(case, f"`with` must give the parameters of the rule, see `{key}`", f"`with` 须给出规则的参数，见 `{key}`")
+    law = expression("action.date", case, scope.alone())
+    if problems.found or law is None:
+        return None
+    bound = r.bind(rule, values, scope, _uses(_Place(book, file, case, rule, zone, zone, scope.calendar)))
+    names = [n.text for n in case.mapping["unless"].items] if "unless" in case.mapping else []
+    shown = r.Bound(bound.wrong, bound.premise, {n: bound.unless[n] for n in names if n in bound.unless}, bound.names, bound.due)
+    cite, nothing = Cite("", "", Text("", ""), "", "text"), Text("", "")
+    variant = Variant(-FOREVER, FOREVER, "prohibition", "enforced", cite, values, shown, {})
+    moment = rule.mapping["moment"].text if "moment" in rule.mapping else "before"
+    return Constraint(name, name, zone, law, (variant,), moment, nothing, nothing, nothing, rule)

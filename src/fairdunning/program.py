@@ -82,3 +82,33 @@ def holds(plain: Plain, vector: Vector) -> bool:
         return any(holds(p, vector) for p in plain.parts)
     value = (vector.lo if plain.end == "lo" else vector.hi)[plain.slot]
     return value >= plain.bound if plain.op == ">=" else value <= plain.bound
+
+
+MAX_GROUPS = 13
+MAX_SLOTS = 90
+"""What one rule of durable-rules holds: groups of and / or, and slots (two properties each) in a message."""
+
+
+def simplified(plain: Plain) -> Plain:
+    """The same tree without empty, single or nested groups of one kind."""
+    if isinstance(plain, Test):
+        return plain
+    kind = type(plain)
+    other = Any if kind is All else All
+    parts: list[Plain] = []
+    for part in map(simplified, plain.parts):
+        if part == other(()):
+            return part
+        parts += part.parts if isinstance(part, kind) else [part]
+    return parts[0] if len(parts) == 1 else kind(tuple(parts))
+
+
+def groups(plain: Plain) -> int:
+    """How many groups of and / or a simplified tree has."""
+    found = simplified(plain)
+    return 0 if isinstance(found, Test) else 1 + sum(groups(p) for p in found.parts)
+
+
+def slots_in(plain: Plain) -> set[int]:
+    """The slots a tree reads."""
+    return {plain.slot} if isinstance(plain, Test) else set().union(*(slots_in(p) for p in plain.parts))

@@ -41,6 +41,9 @@ class Finding:
     missing: tuple[str, ...]
     message: Text
     why: Text
+    due: str = ""
+    pending: bool = False
+    shadow: bool = False
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
@@ -48,7 +51,8 @@ class Finding:
                 "confidence": self.cite.confidence}
         return {"constraint": self.constraint, "rule": self.rule, "debt": self.debt, "zone": self.zone, "outcome": self.outcome.word,
                 "force": self.force, "raised": self.raised, "decided": self.decided, "law_date": self.law_date, "cites": [cite],
-                "facts": self.facts, "missing": list(self.missing), "message": self.message._asdict(), "why": self.why._asdict()}
+                "facts": self.facts, "missing": list(self.missing), "message": self.message._asdict(), "why": self.why._asdict(),
+                "due": self.due or None}
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     advice: tuple[Finding, ...] = ()
     obligations: tuple[Finding, ...] = ()
+    shadow: tuple[Finding, ...] = ()
     assumed: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -72,4 +77,5 @@ class Verdict:
         return {"outcome": self.outcome.word, "cause": self.cause, "policy": {"profile": self.profile, "digest": self.digest},
                 "content": self.content, "findings": [f.document() for f in self.findings],
                 "obligations": [f.document() for f in self.obligations], "advice": [f.document() for f in self.advice],
+                "shadow": [f.document() for f in self.shadow],
                 "unknown": unknown, "assumed": list(self.assumed), "versions": self.versions}

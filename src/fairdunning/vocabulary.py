@@ -228,3 +228,58 @@ def _text(parts: dict[str, Node], key: str) -> str:
 def _word_of(node: Node) -> Word:
     parts = node.mapping
     return Word(Text(_text(parts, "en"), _text(parts, "zh")), "silent" in parts, _text(parts, "lasting") == "true")
+
+
+# --- YAML text as JSON values ------------------------------------------------------------------------------------------
+
+
+def merge(below: Any, above: Any) -> Any:
+    """Mappings are merged, everything else is replaced."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        return {k: merge(below[k], above[k]) if k in below and k in above else above.get(k, below.get(k)) for k in {**below, **above}}
+    return above
+
+
+def typed(given: Any, vocabulary: Vocabulary) -> Any:
+    """The text of a YAML case as JSON, by the types of the vocabulary."""
+    if not isinstance(given, dict):
+        return given
+    found: dict[str, Any] = {}
+    for name, part in given.items():
+        if name == "events" and isinstance(part, list):
+            found[name] = [_typed_entry(e, {f.key: f for f in vocabulary.events.values()}, vocabulary) for e in part]
+        elif isinstance(part, list):
+            noun = next((n.name for n in vocabulary.nouns.values() if n.list == name), name)
+            found[name] = [_typed_entry(e, {f.key: f for f in vocabulary.of_noun(noun)}, vocabulary) for e in part]
+        else:
+            found[name] = _typed_entry(part, {f.key: f for f in vocabulary.of_noun(name)}, vocabulary)
+    return found
+
+
+def _typed_entry(entry: Any, facts: dict[str, Fact], vocabulary: Vocabulary) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    found = {}
+    for key, written in entry.items():
+        fact = facts.get(key)
+        if key in {"set", "amends"} and isinstance(written, dict):
+            found[key] = _typed_entry(written, facts, vocabulary)
+        elif fact is None and key in vocabulary.nouns:
+            found[key] = _typed_entry(written, {f.key: f for f in vocabulary.of_noun(key)}, vocabulary)
+        elif fact is not None and fact.type == "list" and isinstance(written, list):
+            found[key] = [_typed_entry(e, {f.key: f for f in fact.of.values()}, vocabulary) for e in written]
+        else:
+            found[key] = typed_scalar(written, fact.type if fact else "")
+    return found
+
+
+def typed_scalar(written: Any, kind: str) -> Any:
+    """The text of a scalar as the JSON value of its type; what does not fit stays text."""
+    if kind == "bool" and written in {"true", "false"}:
+        return written == "true"
+    if kind in {"count", "days"} and isinstance(written, str):
+        try:
+            return v.parse_integer(written)
+        except ValueError:
+            return written
+    return written

@@ -127,7 +127,12 @@ class Period:
 
     def __str__(self) -> str:
         """As it is written in a policy."""
-        return f"{self.number} {self.unit}"
+        return "none" if self.is_endless else f"{self.number} {self.unit[:-1] if self.number == 1 else self.unit}"
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it has no end (written ``none``)."""
+        return self.unit == "none"
 
     @property
     def is_clock(self) -> bool:
@@ -140,11 +145,14 @@ class Period:
         return self.number * (60 if self.unit == "minutes" else 3600)
 
 
+ENDLESS = Period(0, "none")
 _PERIOD = re.compile(r"(\d{1,5}) (minute|hour|day|business day|week|month|year)s?")
 
 
 def parse_period(text: str) -> Period:
-    """``7 days``, ``1 day``, ``10 business days``; raises ValueError."""
+    """``7 days``, ``1 day``, ``10 business days``, ``none`` (no end); raises ValueError."""
+    if text == "none":
+        return ENDLESS
     found = _PERIOD.fullmatch(text)
     if not found:
         raise ValueError(text)
@@ -182,6 +190,14 @@ def next_workday(day: int, calendar: Calendar | None) -> int | None:
             return day
         day += 1
     return None
+
+
+def rolled(day: int, calendar: Calendar | None, *, roll: bool) -> tuple[int, int | None]:
+    """Earliest and latest day that a deadline may end on when it moves to the next workday; None beyond the calendar."""
+    if not roll:
+        return day, day
+    moved = next_workday(day, calendar)
+    return (day, None) if moved is None else (moved, moved)
 
 
 def add(day: int, period: Period, calendar: Calendar | None = None) -> int | None:
@@ -226,29 +242,22 @@ class Timetable:
     days: tuple[Spans, ...]
     holiday: Spans | None
 
-    def _spans(self, day: int, calendar: Calendar | None) -> Spans | None:
+    def _spans(self, day: int, calendar: Calendar | None) -> tuple[Spans, ...]:
+        """The spans that the day may have: two when nobody knows whether it is a holiday."""
         usual = self.days[weekday(day)]
         if self.holiday is None or usual == self.holiday:
-            return usual
+            return (usual,)
         known = calendar.is_holiday(day) if calendar else None
-        return None if known is None else (self.holiday if known else usual)
+        return (usual, self.holiday) if known is None else ((self.holiday if known else usual),)
 
     def covers(self, zone: Zone, ts: int, calendar: Calendar | None = None) -> bool | None:
         """Whether the instant lies inside; None when the calendar does not know the day."""
         day, second = zone.local(ts)
-        today, before = self._spans(day, calendar), self._spans(day - 1, calendar)
         # a span that crosses midnight belongs to the day it starts
-        inside = [None if today is None else any(a <= second < b for a, b in today)]
-        if before is not None:
-            inside.append(any(second < b - DAY for _, b in before))
-        elif self._crosses():
-            inside.append(None)
-        if any(inside):
-            return True
-        return None if None in inside else False
-
-    def _crosses(self) -> bool:
-        return any(b > DAY for spans in (*self.days, self.holiday or ()) for _, b in spans)
+        today = {any(a <= second < b for a, b in spans) for spans in self._spans(day, calendar)}
+        before = {any(second < b - DAY for _, b in spans) for spans in self._spans(day - 1, calendar)}
+        found = {a or b for a in today for b in before}
+        return found.pop() if len(found) == 1 else None
 
     def edges(self, zone: Zone, day: int) -> list[int]:
         """Instants of a local day at which `covers` may change."""

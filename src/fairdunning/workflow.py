@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fairdunning import value as v
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.engines.pair import PairEngine
-from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text
-from fairdunning.evaluate import context, debts_of, evaluate, status_of, vector, zones_of
+from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text, did_you_mean
+from fairdunning.evaluate import context, debts_of, evaluate, lines_of, status_of, vector, zones_of
 from fairdunning.facts import read_case
-from fairdunning.policy import Constraint, Folder, Policy, load, lower, read_folder, rule_alone
+from fairdunning.folder import Folder, read_folder
+from fairdunning.policy import Book, Constraint, Policy, load, lower, rule_alone
 from fairdunning.program import Engine
 from fairdunning.verdict import Verdict
-from fairdunning.vocabulary import Fact, Vocabulary
+from fairdunning.vocabulary import merge, typed
 from fairdunning.yamlfile import Node
 
 MAX_DOCUMENT = 20 * 1024 * 1024
@@ -80,10 +80,11 @@ def check(document: Any, policy: Policy, file: str, engine: Engine | None = None
 def run_cases(profile: str, own: Path | None = None) -> Report:
     """Runs every case file of the folders; raises LoadError when the policy itself does not load."""
     policy, folder, report = load(profile, own), read_folder(own), Report()
+    runner = _Runner(policy, folder, report, own)
     for name, node in folder.cases.items():
         for case in node.mapping["cases"].items if "cases" in node.mapping else ():
             try:
-                _run(case, node, name, policy, folder, report, own)
+                runner.run(case, node, name)
             except (CaseError, LoadError) as error:
                 text = "; ".join(f"{p.key}: {p.text.en}" for p in error.problems)
                 zh = "；".join(f"{p.key}: {p.text.zh}" for p in error.problems)
@@ -96,111 +97,84 @@ def _name(case: Node) -> str:
     return case.mapping["name"].text if "name" in case.mapping else case.key
 
 
-def _run(case: Node, file: Node, name: str, policy: Policy, folder: Folder, report: Report, own: Path | None) -> None:
-    shared = file.mapping["given"].plain() if "given" in file.mapping else {}
-    given = merge(shared, case.mapping["given"].plain() if "given" in case.mapping else {})
-    document = typed(given, policy.vocabulary)
-    expected = case.mapping.get("expect")
-    if expected is None:
-        raise LoadError([Problem(case.file, case.line, "expect", Text("the case expects nothing", "该用例没有期望"))])
-    if isinstance(expected.value, dict):
-        chosen = file.mapping["profile"].text if "profile" in file.mapping else policy.profile
-        verdict = evaluate(document, policy if chosen == policy.profile else load(chosen, own), file=case.file)
-        got = {"outcome": verdict.outcome.word, "findings": sorted({f.constraint for f in verdict.findings})}
-        want = {k: sorted(n.text for n in x.items) if k == "findings" else x.text for k, x in expected.value.items()}
-        if want != {k: got[k] for k in want if k in got}:
-            _fail(case, str(want), str(got), report)
-        return
-    if name.startswith("rules/"):
-        found = judge_alone(document, rule_alone(name.removeprefix("rules/"), case, folder, policy.vocabulary), policy, case)
-        if found != expected.text:
-            _fail(case, expected.text, found, report)
-        return
-    place = case.mapping["constraint"].text if "constraint" in case.mapping else ""
-    constraint = name.removeprefix("policies/").replace("/", ".") + "." + place
-    found = judge_alone(document, named(constraint, policy, case), policy, case)
-    if found != expected.text:
-        _fail(case, expected.text, found, report)
-    else:
-        report.proved.setdefault(constraint, set()).add(found)
+class _Runner:
+    def __init__(self, policy: Policy, folder: Folder, report: Report, own: Path | None) -> None:
+        self.policy, self.folder, self.report, self.own = policy, folder, report, own
+        self.profiles = {policy.profile: policy}
+        self.constraints = {con.id: con for con in policy.constraints}
+
+    def run(self, case: Node, file: Node, name: str) -> None:
+        """Runs one case; a difference becomes a failure, a case that cannot be read raises."""
+        shared = file.mapping["given"].plain() if "given" in file.mapping else {}
+        given = merge(shared, case.mapping["given"].plain() if "given" in case.mapping else {})
+        document = typed(given, self.policy.vocabulary)
+        expected = case.mapping.get("expect")
+        if expected is None:
+            raise LoadError([Problem(case.file, case.line, "expect", Text("the case expects nothing", "该用例没有期望"))])
+        if isinstance(expected.value, dict):
+            self._whole(case, file, expected, document)
+        elif name.startswith("rules/"):
+            self._compare(case, expected.text, self._rule(case, file, name, document))
+        else:
+            place = case.mapping["constraint"].text if "constraint" in case.mapping else ""
+            constraint = name.removeprefix("policies/").replace("/", ".") + "." + place
+            found = judge_alone(document, self._named(constraint, case), self.policy, case.file)
+            if self._compare(case, expected.text, found):
+                self.report.proved.setdefault(constraint, set()).add(found)
+
+    def _whole(self, case: Node, file: Node, expected: Node, document: Any) -> None:
+        chosen = next((n.mapping["profile"].text for n in (case, file) if "profile" in n.mapping), self.policy.profile)
+        if chosen not in self.profiles:
+            self.profiles[chosen] = load(chosen, self.own)
+        got = said(evaluate(document, self.profiles[chosen], file=case.file))
+        want: dict[str, Any] = {k: x.text if k in {"outcome", "cause"} else sorted(n.text for n in x.items) for k, x in expected.mapping.items()}
+        for key in sorted(set(want) - set(got)):
+            raise LoadError([Problem(case.file, case.line, "expect", Text(f"unknown key `{key}`", f"未知的键 `{key}`"))])
+        self._compare(case, str(want), str({k: got[k] for k in want}))
+
+    def _rule(self, case: Node, file: Node, name: str, document: Any) -> str:
+        book = Book(self.folder, self.policy.vocabulary)
+        book.folder.problems.found.clear()
+        constraint = rule_alone(name.removeprefix("rules/"), case, file, book)
+        book.problems.raise_if_any()
+        assert constraint is not None
+        return judge_alone(document, constraint, self.policy, case.file)
+
+    def _named(self, constraint: str, case: Node) -> Constraint:
+        if constraint not in self.constraints:
+            hint = did_you_mean(constraint, self.constraints)
+            text = Text(f"there is no constraint `{constraint}`{hint.en}", f"没有约束 `{constraint}`{hint.zh}")
+            raise LoadError([Problem(case.file, case.line, "constraint", text)])
+        return self.constraints[constraint]
+
+    def _compare(self, case: Node, want: str, got: str) -> bool:
+        if want != got:
+            text = Text(f"expected {want}, got {got}", f"期望 {want}，实为 {got}")
+            self.report.failures.append(Problem(case.file, case.line, _name(case), text))
+        return want == got
 
 
-def _fail(case: Node, want: str, got: str, report: Report) -> None:
-    text = Text(f"expected {want}, got {got}", f"期望 {want}，实为 {got}")
-    report.failures.append(Problem(case.file, case.line, _name(case), text))
+def said(verdict: Verdict) -> dict[str, Any]:
+    """What a case may expect of a whole verdict: outcome, cause, and the constraints by how they are said."""
+    groups = {"findings": verdict.findings, "obligations": verdict.obligations, "advice": verdict.advice, "shadow": verdict.shadow}
+    return {"outcome": verdict.outcome.word, "cause": verdict.cause, **{k: sorted({f.constraint for f in g}) for k, g in groups.items()},
+            "unknown": sorted({f.constraint for f in verdict.findings if not f.decided})}
 
 
-def named(constraint: str, policy: Policy, case: Node) -> Constraint:
-    """The constraint of this id; raises LoadError at the case that names it."""
-    chosen = [c for c in policy.constraints if c.id == constraint]
-    if not chosen:
-        raise LoadError([Problem(case.file, case.line, "constraint", Text(f"there is no constraint `{constraint}`", f"没有约束 `{constraint}`"))])
-    return chosen[0]
-
-
-def judge_alone(document: Any, constraint: Constraint, policy: Policy, case: Node) -> str:
+def judge_alone(document: Any, constraint: Constraint, policy: Policy, file: str) -> str:
     """What one constraint alone says of a case: the worst over debts and zones."""
-    chosen = (constraint,)
-    slots, units, program = lower(chosen)
-    alone = Policy(policy.profile, policy.digest, policy.vocabulary, chosen, program, slots, units, policy.records, policy.raised)
-    read = read_case(document, policy.vocabulary, case.file)
+    slots, units, program = lower((constraint,))
+    alone = replace(policy, constraints=(constraint,), program=program, slots=slots, units=units)
+    read = read_case(document, policy.vocabulary, file)
+    engine = CompiledEngine(program)
     worst, in_force = 0, False
     for debt in debts_of(read):
-        for zone in zones_of(read, case.file):
+        for zone in zones_of(read, file):
             ctx = context(read, alone, debt, zone)
-            statuses = CompiledEngine(program).judge(vector(ctx, alone))
-            status, dated = status_of(ctx, [(c, x, s) for (c, x), s in zip(units, statuses, strict=True)])
+            lines = lines_of(alone, engine.judge(vector(ctx, alone)))
+            status, dated = status_of(ctx, lines[0]) if lines else (0, False)
             worst, in_force = max(worst, status), in_force or dated
     return _WORDS[worst] if in_force else "not_in_force"
-
-
-def merge(below: Any, above: Any) -> Any:
-    """Mappings are merged, everything else is replaced."""
-    if isinstance(below, dict) and isinstance(above, dict):
-        return {k: merge(below[k], above[k]) if k in below and k in above else above.get(k, below.get(k)) for k in {**below, **above}}
-    return above
-
-
-def typed(given: Any, vocabulary: Vocabulary) -> Any:
-    """The text of a YAML case as JSON, by the types of the vocabulary."""
-    if not isinstance(given, dict):
-        return given
-    found: dict[str, Any] = {}
-    for name, part in given.items():
-        if name == "events" and isinstance(part, list):
-            found[name] = [_typed_entry(e, {f.key: f for f in vocabulary.events.values()}, vocabulary) for e in part]
-        elif isinstance(part, list):
-            noun = next((n.name for n in vocabulary.nouns.values() if n.list == name), name)
-            found[name] = [_typed_entry(e, {f.key: f for f in vocabulary.of_noun(noun)}, vocabulary) for e in part]
-        else:
-            found[name] = _typed_entry(part, {f.key: f for f in vocabulary.of_noun(name)}, vocabulary)
-    return found
-
-
-def _typed_entry(entry: Any, facts: dict[str, Fact], vocabulary: Vocabulary) -> Any:
-    if not isinstance(entry, dict):
-        return entry
-    found = {}
-    for key, written in entry.items():
-        fact = facts.get(key)
-        if fact is None and key in vocabulary.nouns:
-            found[key] = _typed_entry(written, {f.key: f for f in vocabulary.of_noun(key)}, vocabulary)
-        elif fact is not None and fact.type == "list" and isinstance(written, list):
-            found[key] = [_typed_entry(e, {f.key: f for f in fact.of.values()}, vocabulary) for e in written]
-        else:
-            found[key] = _typed_scalar(written, fact.type if fact else "")
-    return found
-
-
-def _typed_scalar(written: Any, kind: str) -> Any:
-    if kind == "bool" and written in {"true", "false"}:
-        return written == "true"
-    if kind in {"count", "days"} and isinstance(written, str):
-        try:
-            return v.parse_integer(written)
-        except ValueError:
-            return written
-    return written
 
 
 _PROFILE = """title: {en: Our house rules, zh: 本机构配置}
