@@ -18,6 +18,21 @@ from fairdunning.yamlfile import Node, Problems
 
 
 @dataclass
+class Marks:
+    """Timetables and clock spans that were read: where a verdict may change in the course of a day."""
+
+    timetables: set[when.Timetable] = field(default_factory=set)
+    clock_spans: set[when.Period] = field(default_factory=set)
+
+    def note(self, value: object) -> None:
+        """Remembers a literal that works within a day."""
+        if isinstance(value, when.Timetable):
+            self.timetables.add(value)
+        elif isinstance(value, when.Period) and value.is_clock:
+            self.clock_spans.add(value)
+
+
+@dataclass
 class Scope:
     """Vocabulary, clock, calendar and local names of one place; ``pending`` builds a local name when it is first used."""
 
@@ -32,6 +47,7 @@ class Scope:
     item: dict[str, Fact] | None = None
     item_list: str = ""
     resolving: tuple[str, ...] = ()
+    marks: Marks = field(default_factory=Marks)
     define: Callable[[str, Node, Scope], Expr | None] = lambda _name, _node, _scope: None
 
     def inside_list(self, name: str, attributes: dict[str, Fact]) -> Scope:
@@ -49,6 +65,12 @@ class Scope:
 
 def literal(kind: str, node: Node, scope: Scope) -> object | None:
     """A parameter's value by its type: int, frozenset, Period, Timetable, Table or word; None after noting a problem."""
+    value = _parsed(kind, node, scope)
+    scope.marks.note(value)
+    return value
+
+
+def _parsed(kind: str, node: Node, scope: Scope) -> object | None:
     try:
         if kind == "set":
             return frozenset(n.text for n in node.items)

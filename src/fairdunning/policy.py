@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from fairdunning.errors import Problem, Text, did_you_mean
 from fairdunning.facts import Context, Item
 from fairdunning.folder import Folder, both, calendar, date_of, known, read_folder, table
 from fairdunning.formula import define
-from fairdunning.names import Scope, expression, literal, local_date, words_of
+from fairdunning.names import Marks, Scope, expression, literal, local_date, words_of
 from fairdunning.predicate import tree
 from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, slots_in
 from fairdunning.stricter import stricter
@@ -75,6 +75,7 @@ class Constraint:
     id: str
     rule: str
     clock: str
+    zone: str
     law_date: Expr
     variants: tuple[Variant, ...]
     moment: str
@@ -100,6 +101,9 @@ class Policy:
     given: Node | None = None
     assume: Node | None = None
     unused: tuple[str, ...] = ()
+    timetables: frozenset[when.Timetable] = frozenset()
+    clock_spans: frozenset[when.Period] = frozenset()
+    zones: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -111,6 +115,7 @@ class Book:
     tighten: dict[str, Node] = field(default_factory=dict)
     calendars: dict[str, when.Calendar | None] = field(default_factory=dict)
     tables: dict[str, Table | None] = field(default_factory=dict)
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def problems(self) -> Problems:
@@ -144,7 +149,7 @@ class Book:
 
     def scope(self, file: Node, clock: str, chosen: when.Calendar | None) -> Scope:
         """An empty scope for a rule of this policy file."""
-        scope = Scope(self.vocabulary, self.problems, clock, chosen, define=define)
+        scope = Scope(self.vocabulary, self.problems, clock, chosen, define=define, marks=self.marks)
         scope.tables = lambda node: self.table(file, node, scope)
         return scope
 
@@ -258,7 +263,7 @@ def _constraint(name: str, place: _Place) -> Constraint | None:
         return None
     rule = "" if place.own else place.node.mapping["rule"].text
     title, message, why = (both(node, key, problems, place.rule) for key in ("title", "message", "why"))
-    return Constraint(name, rule, place.clock, law, variants, moment, title, message, why, node)
+    return Constraint(name, rule, place.clock, place.zone, law, variants, moment, title, message, why, node)
 
 
 def _law_date(node: Node, place: _Place) -> Expr | None:
@@ -558,7 +563,8 @@ def _profile(name: str, node: Node, found: list[Constraint], book: Book) -> Poli
     places = {con.id.rpartition(".")[0] for con in used}
     unused = tuple(con.id for con in found if con not in used and con.variants and con.id.rpartition(".")[0] in places)
     return Policy(name, book.folder.digest, book.vocabulary, used, program, slots, units, records, raised,
-                  parts.get("given"), parts.get("assume"), unused)
+                  parts.get("given"), parts.get("assume"), unused, frozenset(book.marks.timetables), frozenset(book.marks.clock_spans),
+                  frozenset(con.zone for con in used))
 
 
 def _check_profile_facts(parts: dict[str, Node], book: Book) -> None:
@@ -572,6 +578,13 @@ def _check_profile_facts(parts: dict[str, Node], book: Book) -> None:
                 book.problems.add(node, "`given` speaks only of creditor and collector", "`given` 只能说明 creditor 与 collector")
             elif section == "assume" and not fact.assumable:
                 book.problems.add(node, f"the vocabulary does not let `{name}` be assumed", f"词汇表不允许推定 `{name}`")
+
+
+def narrowed(policy: Policy, ids: tuple[str, ...]) -> Policy:
+    """The same policy with these constraints alone."""
+    chosen = tuple(con for con in policy.constraints if con.id in ids)
+    slots, units, program = lower(chosen)
+    return replace(policy, constraints=chosen, slots=slots, units=units, program=program)
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -657,4 +670,4 @@ def rule_alone(name: str, case: Node, file: Node, book: Book) -> Constraint | No
     cite, nothing = Cite("", "", Text("", ""), "", "text"), Text("", "")
     variant = Variant(-FOREVER, FOREVER, "prohibition", "enforced", cite, values, shown, {})
     moment = rule.mapping["moment"].text if "moment" in rule.mapping else "before"
-    return Constraint(name, name, zone, law, (variant,), moment, nothing, nothing, nothing, rule)
+    return Constraint(name, name, zone, zone, law, (variant,), moment, nothing, nothing, nothing, rule)

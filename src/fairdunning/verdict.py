@@ -42,6 +42,7 @@ class Finding:
     message: Text
     why: Text
     due: str = ""
+    lawful_from: str | None = None
     pending: bool = False
     shadow: bool = False
 
@@ -52,7 +53,7 @@ class Finding:
         return {"constraint": self.constraint, "rule": self.rule, "debt": self.debt, "zone": self.zone, "outcome": self.outcome.word,
                 "force": self.force, "raised": self.raised, "decided": self.decided, "law_date": self.law_date, "cites": [cite],
                 "facts": self.facts, "missing": list(self.missing), "message": self.message._asdict(), "why": self.why._asdict(),
-                "due": self.due or None}
+                "due": self.due or None, "lawful_from": self.lawful_from}
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,17 @@ class Verdict:
     shadow: tuple[Finding, ...] = ()
     assumed: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    lawful_from: str | None = None
+    lawful_from_why: Text | None = None
+    instead: tuple[dict[str, Any], ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The JSON form."""
+        why = self.lawful_from_why._asdict() if self.lawful_from_why else None
         unknown = [{"constraint": f.constraint, "facts": list(f.missing)} for f in self.findings if not f.decided]
         return {"outcome": self.outcome.word, "cause": self.cause, "policy": {"profile": self.profile, "digest": self.digest},
                 "content": self.content, "findings": [f.document() for f in self.findings],
                 "obligations": [f.document() for f in self.obligations], "advice": [f.document() for f in self.advice],
                 "shadow": [f.document() for f in self.shadow],
-                "unknown": unknown, "assumed": list(self.assumed), "versions": self.versions}
+                "unknown": unknown, "assumed": list(self.assumed), "lawful_from": self.lawful_from,
+                "lawful_from_why": why, "instead": list(self.instead), "versions": self.versions}

@@ -263,7 +263,9 @@ class Timetable:
         """Instants of a local day at which `covers` may change."""
         start, following = zone.first_instant(day), zone.first_instant(day + 1)
         seconds = {s % DAY for spans in (*self.days, self.holiday or ()) for span in spans for s in span}
-        found = {start}
+        if following - start == DAY and zone.local(start)[1] == 0:
+            return sorted({start, *(start + s for s in seconds)})
+        found = {start, *(t for t in range(start, following, 900) if zone.local(t)[1] != zone.local(t - 1)[1] + 1)}
         for second in seconds:
             found |= {t for shift in range(-14, 15) for t in [start + second + shift * 1800]
                       if start <= t < following and zone.local(t)[1] == second}

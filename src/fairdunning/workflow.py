@@ -16,6 +16,7 @@ from fairdunning.facts import read_case
 from fairdunning.folder import Folder, read_folder
 from fairdunning.policy import Book, Constraint, Policy, load, lower, rule_alone
 from fairdunning.program import Engine
+from fairdunning.timeline import planned
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import merge, typed
 from fairdunning.yamlfile import Node
@@ -73,8 +74,8 @@ def engine_for(policy: Policy) -> Engine:
 
 
 def check(document: Any, policy: Policy, file: str, engine: Engine | None = None) -> Verdict:
-    """The verdict on one document."""
-    return evaluate(document, policy, engine, file)
+    """The verdict on one document, with when it becomes lawful and what would be lawful instead."""
+    return planned(document, policy, evaluate(document, policy, engine, file), file)
 
 
 def run_cases(profile: str, own: Path | None = None) -> Report:
