@@ -97,7 +97,8 @@ class Context:
 
     def list(self, name: str) -> list[Item] | None:
         """The entries of a list fact, None when it is absent."""
-        return self.case.debt_lists.get(self.debt, {}).get(name) or self.case.lists.get(name)
+        own = self.case.debt_lists.get(self.debt, {}).get(name)
+        return self.case.lists.get(name) if own is None else own
 
     def _place(self, noun: str) -> dict[str, v.Value] | None:
         entry = self.vocabulary.nouns[noun]

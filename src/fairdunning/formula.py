@@ -11,7 +11,7 @@ from fairdunning import when
 from fairdunning.condition import Expr, Tree
 from fairdunning.errors import did_you_mean
 from fairdunning.facts import Context, Item
-from fairdunning.names import Scope, local_date, operand, period_operand
+from fairdunning.names import Scope, local_date, operand, period_operand, word_of
 from fairdunning.predicate import tree
 from fairdunning.spans import days_between, rounded, year_of
 from fairdunning.table import Table
@@ -273,6 +273,8 @@ def _choose(name: str, _node: Node, right: Node, scope: Scope) -> Expr | None:
             scope.problems.add(line, "a line needs `value`", "每行须有 `value`")
             return None
         lines.append((tree(line.mapping["when"], scope) if "when" in line.mapping else c.ALWAYS, chosen))
+    # a literal word stands for the word of an enum
+    lines = [(t, word_of(e.key[1]) if isinstance(e.key, tuple) and e.key[0] == "words" and e.type == "set" else e) for t, e in lines]
     kind = next((e.type for _, e in lines if e.key != ("none",)), "date")
 
     def read(ctx: Context, item: Item | None) -> v.Value:

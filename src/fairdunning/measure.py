@@ -58,6 +58,9 @@ def _select(ctx: Context, spec: Selection) -> Selected:
         items, whole = ctx.case.events, closed(ctx, spec, ctx.now)
     else:
         listed = ctx.list(spec.list)
+        if listed is None and ctx.vocabulary.facts[spec.list].silent and ctx.case.complete_since is not None:
+            listed = []  # silence of a complete record
+            ctx.assumed.add(spec.list)
         items, whole = listed or [], listed is not None
     yes: list[Item] = []
     perhaps: list[Item] = []

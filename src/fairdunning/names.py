@@ -83,7 +83,7 @@ def _parsed(kind: str, node: Node, scope: Scope) -> object | None:
         if kind == "table":
             return scope.tables(node)
         if kind == "money":
-            return v.parse_money(node.text)
+            return 0 if node.text == "0" else v.parse_money(node.text)  # nothing is nothing in every currency
         return v.parse_number(kind, node.text)
     except (ValueError, KeyError):
         scope.problems.add(node, f"must be a {kind}, got `{node.text or node.plain()}`", f"应为 {kind}，实为 `{node.text or node.plain()}`")
@@ -127,10 +127,16 @@ def words_of(words: frozenset[str]) -> Expr:
     return Expr(("words", words), "set", lambda _ctx, _item: value)
 
 
+def word_of(words: frozenset[str]) -> Expr:
+    """One word, as a fact of type enum has it."""
+    value = v.Words(frozenset(words))
+    return Expr(("words", words), "enum", lambda _ctx, _item: value)
+
+
 def constant(kind: str, value: object) -> Expr | None:
     """A value that no case changes."""
     if isinstance(value, frozenset):
-        return words_of(value)
+        return word_of(value) if kind == "enum" else words_of(value)
     if isinstance(value, when.Timetable):
         hours = v.Hours(value)
         return Expr(("hours", value), "timetable", lambda _ctx, _item: hours)
