@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +11,22 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from fairdunning import __version__, workflow
+from fairdunning import __version__, timeline, workflow
+from fairdunning.cli_policy import DEFAULT_PROFILE, fail, folder_option, lang_option, policy, profile_option
 from fairdunning.engines.durable import durable_version
-from fairdunning.errors import CaseError, FairdunningError, LoadError
+from fairdunning.errors import CaseError, LoadError
 from fairdunning.folder import shipped
-from fairdunning.policy import Policy, load
+from fairdunning.policy import load
 from fairdunning.verdict import Verdict
 
 EXIT = {"allow": 0, "flag": 3, "block": 4}
 _COLOURS = {"allow": "green", "flag": "yellow", "block": "red"}
 _SAID = {"allow": ("allow", "放行"), "flag": ("flag", "待复核"), "block": ("block", "禁止")}
-_CAUSES = {"disagreement": ("the engines disagree", "两个引擎结论不一致"), "engine_lost": ("an engine was lost", "引擎失联")}
-DEFAULT_PROFILE = "cn-consumer-finance-company"
-
-profile_option = click.option("--profile", default=DEFAULT_PROFILE, show_default=True, help="Which profile to run / 机构配置")
-folder_option = click.option("--policies", "own", type=click.Path(path_type=Path, file_okay=False, exists=True),
-                             envvar="FAIRDUNNING_POLICIES", help="Your own folder, laid over the shipped law / 机构自有文件夹")
-lang_option = click.option("--lang", type=click.Choice(["zh", "en"]), default="en", show_default=True, help="Language / 语言")
-
-
-def _fail(error: FairdunningError, lang: str = "en") -> None:
-    problems = getattr(error, "problems", ())
-    for problem in problems:
-        click.echo(problem.say(lang), err=True)
-    if not problems:
-        click.echo(str(error), err=True)
-    sys.exit(2)
+_CAUSES = {
+    "pending": ("an open contact may use up the limit; ask again when it has a result", "未决联系可能已用完上限；请待其有结果后再查"),
+    "disagreement": ("the engines disagree", "两个引擎结论不一致"),
+    "engine_lost": ("an engine was lost", "引擎失联"),
+}
 
 
 @click.group()
@@ -64,7 +53,7 @@ def check(files: tuple[str, ...], profile: str, own: Path | None, lang: str, as_
                 _print(verdict, name, lang, as_json)
                 worst = max(worst, EXIT[verdict.outcome.word])
     except (LoadError, CaseError) as error:
-        _fail(error, lang)
+        fail(error, lang)
     sys.exit(worst)
 
 
@@ -89,6 +78,18 @@ def _print(verdict: Verdict, name: str, lang: str, as_json: bool) -> None:
     entries = [*document["findings"], *document["advice"], *document["obligations"]]
     if entries:
         console.print(_table(entries, lang))
+    if word != "allow":
+        console.print(_when(document, lang))
+
+
+def _when(document: dict[str, Any], lang: str) -> str:
+    """When it becomes lawful, and what could be done instead."""
+    if document["lawful_from"]:
+        first = {"en": "lawful from", "zh": "最早合规时间"}[lang] + f": {document['lawful_from']}"
+    else:
+        first = (document["lawful_from_why"] or {"en": "", "zh": ""})[lang]
+    others = [", ".join(f"{k} = {v}" for k, v in i["change"].items()) for i in document["instead"]]
+    return first + ("\n" + {"en": "instead", "zh": "可改为"}[lang] + ": " + "; ".join(others) if others else "")
 
 
 def _table(entries: list[dict[str, Any]], lang: str) -> Table:
@@ -96,8 +97,13 @@ def _table(entries: list[dict[str, Any]], lang: str) -> Table:
     table = Table(*heads)
     for entry in entries:
         cite = entry["cites"][0]
-        table.add_row(entry["constraint"], _SAID[entry["outcome"]][lang == "zh"], entry["message"][lang] + "\n" + entry["why"][lang],
-                      f"{cite['title'][lang]} {cite['at']}", ", ".join(entry["missing"]))
+        table.add_row(
+            entry["constraint"],
+            _SAID[entry["outcome"]][lang == "zh"],
+            entry["message"][lang] + "\n" + entry["why"][lang],
+            f"{cite['title'][lang]} {cite['at']}",
+            ", ".join(entry["missing"]),
+        )
     return table
 
 
@@ -109,7 +115,7 @@ def init(folder: Path) -> None:
         for path in workflow.init(folder):
             click.echo(path)
     except LoadError as error:
-        _fail(error)
+        fail(error)
 
 
 @main.command()
@@ -122,62 +128,29 @@ def doctor() -> None:
     click.echo(f"engines / 引擎: compiled, {second}")
 
 
-@main.group()
-def policy() -> None:
-    """Read and test the law / 查看与测试策略."""
+main.add_command(policy)
 
 
-def _loaded(use: Callable[[Policy], None], profile: str, own: Path | None, lang: str) -> None:
+@main.command()
+@click.argument("file")
+@click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="How many days ahead / 天数")
+@profile_option
+@folder_option
+@lang_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON / 以 JSON 输出")
+def windows(file: str, days: int, profile: str, own: Path | None, lang: str, as_json: bool) -> None:
+    """Show when the planned action is lawful in the next days / 显示未来合规时段."""
     try:
-        use(load(profile, own))
-    except LoadError as error:
-        _fail(error, lang)
-
-
-@policy.command()
-@profile_option
-@folder_option
-@lang_option
-def lint(profile: str, own: Path | None, lang: str) -> None:
-    """Report everything wrong with the files in one run / 检查全部文件."""
-    _loaded(lambda p: click.echo(f"{len(p.constraints)} constraints load / 条约束可载入: {p.digest}"), profile, own, lang)
-
-
-@policy.command()
-@profile_option
-@folder_option
-@lang_option
-def test(profile: str, own: Path | None, lang: str) -> None:
-    """Run the cases beside the law and say what each constraint was proved to do / 运行用例."""
-    try:
-        report, found = workflow.run_cases(profile, own), load(profile, own)
-    except LoadError as error:
-        _fail(error, lang)
-        return
-    for constraint in found.constraints:
-        proved = report.proved.get(constraint.id, set())
-        lacking = [e for e in workflow.EXPECTATIONS if e not in proved]
-        click.echo(f"{constraint.id}: " + (f"not proved / 未证明: {', '.join(lacking)}" if lacking else "proved / 已证明"))
-    for failure in report.failures:
-        click.echo(failure.say(lang), err=True)
-    click.echo(f"{report.ran} cases, {len(report.failures)} failed / {report.ran} 个用例，{len(report.failures)} 个失败")
-    sys.exit(1 if report.failures else 0)
-
-
-@policy.command()
-@click.option("--action", default="", help="Only the facts of this kind of action / 仅此类动作所需")
-@profile_option
-@folder_option
-@lang_option
-def facts(action: str, profile: str, own: Path | None, lang: str) -> None:
-    """List the facts a condition may speak of / 列出事实."""
-
-    def show(found: Policy) -> None:
-        for name, fact in sorted(found.vocabulary.facts.items()):
-            if not action or action in fact.required:
-                click.echo(f"{name}\t{fact.type}\t{getattr(fact.text, lang)}")
-
-    _loaded(show, profile, own, lang)
+        found = load(profile, own)
+        for name, document in workflow.documents(file, _read(file)):
+            spans = timeline.windows(document, found, days, name)
+            if as_json:
+                click.echo(json.dumps([w.document() for w in spans], ensure_ascii=False))
+                continue
+            for w in spans:
+                click.echo(f"{w.start}  {w.end}  {_SAID[w.outcome.word][lang == 'zh']}")
+    except (LoadError, CaseError) as error:
+        fail(error, lang)
 
 
 @main.command()
@@ -190,13 +163,37 @@ def demo(lang: str) -> None:
 
 
 def _sample(hour: str, talks: int) -> dict[str, Any]:
-    events = [{"id": f"E{i}", "kind": "call", "at": f"2026-11-23T0{8 + i % 2}:{10 + i}:00+08:00", "direction": "outbound",
-               "outcome": "conversation", "person": "P1", "address": "N1", "counts_for": ["D1"]} for i in range(talks)]
+    events = [
+        {
+            "id": f"E{i}",
+            "kind": "call",
+            "at": f"2026-11-23T0{8 + i % 2}:{10 + i}:00+08:00",
+            "direction": "outbound",
+            "outcome": "conversation",
+            "person": "P1",
+            "address": "N1",
+            "counts_for": ["D1"],
+        }
+        for i in range(talks)
+    ]
     return {
-        "action": {"id": "A-17", "kind": "call", "agent": "human", "at": f"2026-11-23T{hour}:00:00+08:00", "person": "P1",
-                   "address": "N1", "debts": ["D1"], "purpose": "demand"},
-        "debtor": {"id": "P1", "timezones": ["Asia/Shanghai"]}, "persons": [{"id": "P1", "roles": ["debtor"]}],
-        "debts": [{"id": "D1", "kind": "online_consumer_loan", "due": "2026-10-05", "principal": "6499.20 CNY",
-                   "contract": {"signed_on": "2026-01-11"}}],
-        "creditor": {"kind": "consumer_finance_company"}, "collector": {"kind": "creditor"},
-        "events": events, "history": {"complete_since": "2026-01-01"}}
+        "action": {
+            "id": "A-17",
+            "kind": "call",
+            "agent": "human",
+            "at": f"2026-11-23T{hour}:00:00+08:00",
+            "person": "P1",
+            "address": "N1",
+            "debts": ["D1"],
+            "purpose": "demand",
+        },
+        "debtor": {"id": "P1", "timezones": ["Asia/Shanghai"]},
+        "persons": [{"id": "P1", "roles": ["debtor"]}],
+        "debts": [
+            {"id": "D1", "kind": "online_consumer_loan", "due": "2026-10-05", "principal": "6499.20 CNY", "contract": {"signed_on": "2026-01-11"}}
+        ],
+        "creditor": {"kind": "consumer_finance_company"},
+        "collector": {"kind": "creditor"},
+        "events": events,
+        "history": {"complete_since": "2026-01-01"},
+    }

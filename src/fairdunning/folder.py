@@ -109,6 +109,7 @@ def both(node: Node, key: str, problems: Problems, fallback: Node | None = None)
     if not (parts.get("en") and parts.get("zh")):
         problems.add(found or node, f"`{key}` in `en` and `zh` is missing", f"缺少 `{key}` 的 `en` 与 `zh`")
         return Text("", "")
+    known(found or node, {"en", "zh"}, problems)
     return Text(parts["en"].text, parts["zh"].text)
 
 

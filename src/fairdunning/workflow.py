@@ -13,16 +13,17 @@ from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text, did_you_mean
 from fairdunning.evaluate import context, debts_of, evaluate, lines_of, status_of, vector, zones_of
 from fairdunning.facts import read_case
-from fairdunning.folder import Folder, read_folder
+from fairdunning.folder import Folder, known, read_folder
 from fairdunning.policy import Book, Constraint, Policy, load, lower, rule_alone
 from fairdunning.program import Engine
 from fairdunning.timeline import planned
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import merge, typed
-from fairdunning.yamlfile import Node
+from fairdunning.yamlfile import Node, Problems
 
 MAX_DOCUMENT = 20 * 1024 * 1024
 EXPECTATIONS = ("wrong", "undecided", "silent", "not_in_force")
+CASE_KEYS = {"name", "constraint", "profile", "given", "with", "unless", "expect"}
 _WORDS = {2: "wrong", 1: "undecided", 0: "silent"}
 
 
@@ -106,6 +107,9 @@ class _Runner:
 
     def run(self, case: Node, file: Node, name: str) -> None:
         """Runs one case; a difference becomes a failure, a case that cannot be read raises."""
+        problems = Problems()
+        known(case, CASE_KEYS, problems)
+        problems.raise_if_any()
         shared = file.mapping["given"].plain() if "given" in file.mapping else {}
         given = merge(shared, case.mapping["given"].plain() if "given" in case.mapping else {})
         document = typed(given, self.policy.vocabulary)
