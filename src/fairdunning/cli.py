@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from fairdunning.engines.durable import durable_version
 from fairdunning.errors import CaseError, LoadError
 from fairdunning.folder import shipped
 from fairdunning.policy import load
+from fairdunning.portfolio import portfolio
 from fairdunning.verdict import Verdict
 
 EXIT = {"allow": 0, "flag": 3, "block": 4}
@@ -155,45 +157,28 @@ def windows(file: str, days: int, profile: str, own: Path | None, lang: str, as_
 
 @main.command()
 @lang_option
-def demo(lang: str) -> None:
-    """Check a few planned calls and show what is blocked and why / 演示."""
-    found = load(DEFAULT_PROFILE + "-strict")
-    for name, hour, talks in (("lawful call / 合规电话", "10", 0), ("at night / 夜间", "23", 0), ("fourth conversation / 第四次通话", "15", 3)):
-        _print(workflow.check(_sample(hour, talks), found, name), name, lang, as_json=False)
+@click.option("--size", type=click.IntRange(1, 100_000), default=2000, show_default=True, help="Planned actions / 计划动作数")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same portfolio / 随机种子")
+def demo(lang: str, size: int, seed: int) -> None:
+    """Check a generated portfolio and say what was blocked and why / 演示：检查一个生成的资产组合."""
+    found = load(DEFAULT_PROFILE)
+    console = Console(highlight=False)
+    summary = workflow.survey(_with_progress(portfolio(size, seed), size), found)
+    for word, number in sorted(summary.outcomes.items()):
+        console.print(f"[{_COLOURS[word]} bold]{_SAID[word][lang == 'zh']}[/]: {number}")
+    table = Table(*{"en": ("constraint", "outcome", "actions"), "zh": ("约束", "结论", "动作数")}[lang])
+    for (name, word), number in summary.findings.most_common():
+        table.add_row(name, _SAID[word][lang == "zh"], str(number))
+    console.print(table)
+    alone = {"en": "flagged for missing facts alone", "zh": "仅因缺少事实而待复核"}[lang]
+    missing = ", ".join(f"{fact} {number}" for fact, number in summary.missing.most_common())
+    console.print(f"{alone}: {summary.undecided} / {size}" + (f" ({missing})" if missing else ""))
+    for document in summary.examples:
+        _print(workflow.check(document, found, document["action"]["id"]), document["action"]["id"], lang, as_json=False)
+    console.print({"en": f"law: {shipped() / 'policies'}, shapes of wrongs: {shipped() / 'rules'}",
+                   "zh": f"法规：{shipped() / 'policies'}，规则：{shipped() / 'rules'}"}[lang])
 
 
-def _sample(hour: str, talks: int) -> dict[str, Any]:
-    events = [
-        {
-            "id": f"E{i}",
-            "kind": "call",
-            "at": f"2026-11-23T0{8 + i % 2}:{10 + i}:00+08:00",
-            "direction": "outbound",
-            "outcome": "conversation",
-            "person": "P1",
-            "address": "N1",
-            "counts_for": ["D1"],
-        }
-        for i in range(talks)
-    ]
-    return {
-        "action": {
-            "id": "A-17",
-            "kind": "call",
-            "agent": "human",
-            "at": f"2026-11-23T{hour}:00:00+08:00",
-            "person": "P1",
-            "address": "N1",
-            "debts": ["D1"],
-            "purpose": "demand",
-        },
-        "debtor": {"id": "P1", "timezones": ["Asia/Shanghai"]},
-        "persons": [{"id": "P1", "roles": ["debtor"]}],
-        "debts": [
-            {"id": "D1", "kind": "online_consumer_loan", "due": "2026-10-05", "principal": "6499.20 CNY", "contract": {"signed_on": "2026-01-11"}}
-        ],
-        "creditor": {"kind": "consumer_finance_company"},
-        "collector": {"kind": "creditor"},
-        "events": events,
-        "history": {"complete_since": "2026-01-01"},
-    }
+def _with_progress(cases: Iterable[dict[str, Any]], size: int) -> Iterator[dict[str, Any]]:
+    with click.progressbar(cases, length=size, file=sys.stderr) as bar:
+        yield from bar

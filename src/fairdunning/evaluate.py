@@ -76,9 +76,21 @@ def context(case: Case, policy: Policy, debt: str, zone: when.Zone | None) -> Co
 
 
 def vector(ctx: Context, policy: Policy) -> Vector:
-    """Every slot of the policy read from a case."""
-    pairs = [ctx.cached(slot.key, lambda slot=slot: slot.read(ctx, None)) for slot in policy.slots]  # type: ignore[misc]
-    return Vector([lo for lo, _ in pairs], [hi for _, hi in pairs])
+    """The slots of the policy read from a case: lists are read only where the facts leave a unit open (others stay 0)."""
+    found = Vector([0] * len(policy.slots), [0] * len(policy.slots))
+    for i in policy.reading.cheap:
+        found.lo[i], found.hi[i] = _read(ctx, policy.slots[i])
+    alive = policy.reading.alive(found.lo, found.hi)
+    for i in {i for status, needs in zip(alive, policy.reading.needs, strict=True) if status for i in needs}:
+        found.lo[i], found.hi[i] = _read(ctx, policy.slots[i])
+    return found
+
+
+def _read(ctx: Context, slot: c.Slot) -> tuple[int, int]:
+    if slot.key not in ctx.cache:
+        ctx.cache[slot.key] = slot.read(ctx, None)
+    pair: tuple[int, int] = ctx.cache[slot.key]
+    return pair
 
 
 Lines = list[tuple[Constraint, Variant, int]]
@@ -92,9 +104,13 @@ def lines_of(policy: Policy, statuses: list[int]) -> list[Lines]:
     return list(found.values())
 
 
+def _said_something(policy: Policy, statuses: list[int]) -> list[Lines]:
+    return [lines for lines in lines_of(policy, statuses) if any(status for _, _, status in lines)] if any(statuses) else []
+
+
 def judge(ctx: Context, policy: Policy, engine: Engine, zone: str) -> list[Finding]:
     """The findings of one debt and zone."""
-    found = [_finding(ctx, policy, lines, zone) for lines in lines_of(policy, engine.judge(vector(ctx, policy)))]
+    found = [_finding(ctx, policy, lines, zone) for lines in _said_something(policy, engine.judge(vector(ctx, policy)))]
     real = [f for f in found if f]
     if not any(item.open for item in ctx.case.events) or all(f.decided for f in real):
         return real
@@ -105,7 +121,7 @@ def _pending(ctx: Context, policy: Policy, engine: Engine, found: list[Finding])
     """Marks what is undecided through open contacts alone: without them it is not even undecided."""
     settled = Context(ctx.case, ctx.vocabulary, ctx.debt, ctx.now, ctx.debtor_zone, ctx.records)
     settled.without_open = True
-    left = {lines[0][0].id for lines in lines_of(policy, engine.judge(vector(settled, policy))) if status_of(settled, lines)[0]}
+    left = {lines[0][0].id for lines in _said_something(policy, engine.judge(vector(settled, policy))) if status_of(settled, lines)[0]}
     return [f if f.decided or f.constraint in left else replace(f, pending=True) for f in found]
 
 

@@ -72,6 +72,8 @@ class Context:
         self.cache: dict[Hashable, Any] = {}
         self.assumed: set[str] = set()
         self.without_open = False
+        self.facts: dict[str, v.Value] = {}
+        self.places: dict[tuple[str, int, str], Any] = {}
 
     def zone(self, clock: str) -> when.Zone | None:
         """The zone of a clock: an authority's by name, or the debtor's candidate."""
@@ -85,6 +87,12 @@ class Context:
 
     def fact(self, fact: Fact) -> v.Value:
         """A stored fact: the entry of the noun that this judgement is about, silence read where the record is complete."""
+        found = self.facts.get(fact.name)
+        if found is None:
+            found = self.facts[fact.name] = self._fact(fact)
+        return found
+
+    def _fact(self, fact: Fact) -> v.Value:
         noun, _, _ = fact.name.partition(".")
         place = self._place(noun)
         known = place.get(fact.name) if place is not None else None
@@ -146,7 +154,7 @@ class _Reader:
             return fact.unknown()
 
     def noun(self, noun: str, written: Any, key: str, lists: dict[str, list[Item]]) -> dict[str, v.Value]:
-        known = {f.key: f for f in self.vocabulary.of_noun(noun) if not f.derived}
+        known = self.vocabulary.by_key(noun)
         found: dict[str, v.Value] = {}
         if not isinstance(written, dict):
             self.add(key, Text("must be a mapping", "应为映射"))
@@ -156,7 +164,7 @@ class _Reader:
             if noun == "debt" and isinstance(child, dict) and name in self.vocabulary.nouns:
                 continue
             fact = known.get(name)
-            if fact is None:
+            if fact is None or fact.derived is not None:
                 hint = did_you_mean(name, known)
                 self.add(place, Text(f"unknown fact{hint.en}", f"未知的事实{hint.zh}"))
             elif fact.type == "list":

@@ -64,7 +64,10 @@ def _select(ctx: Context, spec: Selection) -> Selected:
         items, whole = listed or [], listed is not None
     yes: list[Item] = []
     perhaps: list[Item] = []
+    kinds = spec.kinds(ctx) if spec.list == "events" else None
     for item in items:
+        if kinds is not None and item.kind not in kinds:
+            continue  # only spares work: the condition itself would say no
         counts = _counts(ctx, spec, item)
         if counts:
             (yes if counts == TRUE and not is_open(ctx, item) else perhaps).append(item)
@@ -96,7 +99,11 @@ def place(ctx: Context, spec: Selection, item: Item) -> Place:
     """The item's own time, or that of the attribute named by ``by``; a date begins at its first instant."""
     zone = ctx.zone(spec.clock)
     if spec.by is None:
-        return Place(item.instants(zone), item.date(zone))
+        key = (spec.list, item.index, spec.clock)
+        if key not in ctx.places:
+            ctx.places[key] = Place(item.instants(zone), item.date(zone))
+        found: Place = ctx.places[key]
+        return found
     value = item.values.get(spec.by.name, spec.by.unknown())
     if not isinstance(value, v.Range) or value.lo > value.hi:
         return Place(v.NONE, v.NONE)

@@ -15,13 +15,14 @@ from fairdunning import rule as r
 from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import Expr, Slot, Tree
+from fairdunning.engines.compiled import Judge, compile_program
 from fairdunning.errors import Problem, Text, did_you_mean
 from fairdunning.facts import Context, Item
 from fairdunning.folder import Folder, both, calendar, date_of, known, read_folder, table
 from fairdunning.formula import define
 from fairdunning.names import Marks, Scope, expression, literal, local_date, words_of
 from fairdunning.predicate import tree
-from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, slots_in
+from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, loosened, slots_in
 from fairdunning.stricter import stricter
 from fairdunning.table import Table
 from fairdunning.vocabulary import Vocabulary, parse_vocabulary
@@ -86,6 +87,24 @@ class Constraint:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Which slots are read first, whether a unit can still matter after that, and what it then needs."""
+
+    cheap: tuple[int, ...]
+    alive: Judge
+    needs: tuple[tuple[int, ...], ...]
+
+
+def reading(program: Program, slots: tuple[Slot, ...]) -> Reading:
+    """Facts first, lists only for units that the facts leave open."""
+    costly = {i for i, slot in enumerate(slots) if any(": " in fact for fact in slot.facts)}
+    loose = tuple(u._replace(must=loosened(u.may, costly), may=loosened(u.may, costly)) for u in program.units)
+    needs = tuple(tuple(sorted((slots_in(u.must) | slots_in(u.may)) & costly)) for u in program.units)
+    cheap = tuple(i for i in range(len(slots)) if i not in costly)
+    return Reading(cheap, compile_program(Program(program.slots, loose)), needs)
+
+
+@dataclass(frozen=True)
 class Policy:
     """Everything one profile runs, immutable: constraints, program, slots, digest of every file it came from."""
 
@@ -96,6 +115,7 @@ class Policy:
     program: Program
     slots: tuple[Slot, ...]
     units: tuple[tuple[Constraint, Variant], ...]
+    reading: Reading
     records: dict[str, int] = field(default_factory=dict)
     raised: tuple[str, ...] = ()
     given: Node | None = None
@@ -562,7 +582,7 @@ def _profile(name: str, node: Node, found: list[Constraint], book: Book) -> Poli
     slots, units, program = lower(used)
     places = {con.id.rpartition(".")[0] for con in used}
     unused = tuple(con.id for con in found if con not in used and con.variants and con.id.rpartition(".")[0] in places)
-    return Policy(name, book.folder.digest, book.vocabulary, used, program, slots, units, records, raised,
+    return Policy(name, book.folder.digest, book.vocabulary, used, program, slots, units, reading(program, slots), records, raised,
                   parts.get("given"), parts.get("assume"), unused, frozenset(book.marks.timetables), frozenset(book.marks.clock_spans),
                   frozenset(con.zone for con in used))
 
@@ -584,7 +604,7 @@ def narrowed(policy: Policy, ids: tuple[str, ...]) -> Policy:
     """The same policy with these constraints alone."""
     chosen = tuple(con for con in policy.constraints if con.id in ids)
     slots, units, program = lower(chosen)
-    return replace(policy, constraints=chosen, slots=slots, units=units, program=program)
+    return replace(policy, constraints=chosen, slots=slots, units=units, program=program, reading=reading(program, slots))
 
 
 def matches(name: str, pattern: str) -> bool:

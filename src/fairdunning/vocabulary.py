@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from fairdunning import value as v
@@ -84,9 +85,10 @@ _FORMS = {
 
 def _expected(fact: Fact, written: Any) -> Text:
     got = repr(written)[:60]
-    if fact.words and isinstance(written, str):
-        hint = did_you_mean(written, fact.words)
-        return Text(f"unknown word `{written[:60]}`{hint.en}", f"未知的词 `{written[:60]}`{hint.zh}")
+    words = [w for w in (written if isinstance(written, list) else [written]) if isinstance(w, str) and w not in fact.words]
+    if fact.words and words:
+        hint = did_you_mean(words[0], fact.words)
+        return Text(f"unknown word `{words[0][:60]}`{hint.en}", f"未知的词 `{words[0][:60]}`{hint.zh}")
     form = _FORMS.get(fact.type, Text("one of its words", "规定的词"))
     return Text(f"must be {form.en}, got `{got}`", f"应为{form.zh}，实为 `{got}`")
 
@@ -153,7 +155,20 @@ class Vocabulary:
 
     def of_noun(self, noun: str) -> list[Fact]:
         """The facts stored under one noun."""
-        return [f for name, f in self.facts.items() if name.partition(".")[0] == noun and "." in name]
+        return list(self.by_key(noun).values())
+
+    @cached_property
+    def _stored(self) -> dict[str, dict[str, Fact]]:
+        found: dict[str, dict[str, Fact]] = {}
+        for name, fact in self.facts.items():
+            noun, dot, _ = name.partition(".")
+            if dot:
+                found.setdefault(noun, {})[fact.key] = fact
+        return found
+
+    def by_key(self, noun: str) -> dict[str, Fact]:
+        """The facts of a noun by the name they have in a case document."""
+        return self._stored.get(noun, {})
 
 
 def parse_vocabulary(files: Iterable[Node], problems: Problems) -> Vocabulary:

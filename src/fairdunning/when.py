@@ -113,6 +113,7 @@ def zone(name: str) -> Zone:
         return Zone(name, ZoneInfo.from_file(file, key=name))
 
 
+@lru_cache
 def tzdata_version() -> str:
     """The version of the zone data."""
     return importlib.metadata.version("tzdata")

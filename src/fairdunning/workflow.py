@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem,
 from fairdunning.evaluate import context, debts_of, evaluate, lines_of, status_of, vector, zones_of
 from fairdunning.facts import read_case
 from fairdunning.folder import Folder, known, read_folder
-from fairdunning.policy import Book, Constraint, Policy, load, lower, rule_alone
+from fairdunning.policy import Book, Constraint, Policy, load, lower, reading, rule_alone
 from fairdunning.program import Engine
 from fairdunning.timeline import planned
 from fairdunning.verdict import Verdict
@@ -77,6 +78,33 @@ def engine_for(policy: Policy) -> Engine:
 def check(document: Any, policy: Policy, file: str, engine: Engine | None = None) -> Verdict:
     """The verdict on one document, with when it becomes lawful and what would be lawful instead."""
     return planned(document, policy, evaluate(document, policy, engine, file), file)
+
+
+@dataclass
+class Survey:
+    """Outcomes of many checks: by outcome, by constraint and outcome, and how many were flagged for missing facts alone, by fact."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    findings: Counter[tuple[str, str]] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
+    undecided: int = 0
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+
+def survey(cases: Iterable[dict[str, Any]], policy: Policy) -> Survey:
+    """Checks many actions on the compiled engine and keeps one example of each outcome."""
+    found, engine = Survey(), CompiledEngine(policy.program)
+    shown: dict[str, dict[str, Any]] = {}
+    for case in cases:
+        verdict = evaluate(case, policy, engine)
+        found.outcomes[verdict.outcome.word] += 1
+        found.findings.update({(f.constraint, f.outcome.word) for f in verdict.findings})
+        if verdict.findings and not any(f.decided for f in verdict.findings):
+            found.undecided += 1
+            found.missing.update({fact for f in verdict.findings for fact in f.missing})
+        shown.setdefault(verdict.outcome.word, case)
+    found.examples = [shown[word] for word in sorted(shown)]
+    return found
 
 
 def run_cases(profile: str, own: Path | None = None) -> Report:
@@ -169,7 +197,7 @@ def said(verdict: Verdict) -> dict[str, Any]:
 def judge_alone(document: Any, constraint: Constraint, policy: Policy, file: str) -> str:
     """What one constraint alone says of a case: the worst over debts and zones."""
     slots, units, program = lower((constraint,))
-    alone = replace(policy, constraints=(constraint,), program=program, slots=slots, units=units)
+    alone = replace(policy, constraints=(constraint,), program=program, slots=slots, units=units, reading=reading(program, slots))
     read = read_case(document, policy.vocabulary, file)
     engine = CompiledEngine(program)
     worst, in_force = 0, False
