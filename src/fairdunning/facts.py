@@ -309,7 +309,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
     fact = reader.vocabulary.facts["events"]
     for i, entry in events:
         item = reader.item(fact, entry, f"events[{i}]", i)
-        item.kind = str(entry.get("kind"))
+        item.kind = one_word(item.values.get("kind")) or ""
         if item.at is None and item.day is None:
             reader.add(f"events[{i}].at", Text("the time of the event is missing", "缺少事件时间"))
         if "kind" not in entry:

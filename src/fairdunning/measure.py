@@ -66,7 +66,7 @@ def _select(ctx: Context, spec: Selection) -> Selected:
     perhaps: list[Item] = []
     kinds = spec.kinds(ctx) if spec.list == "events" else None
     for item in items:
-        if kinds is not None and item.kind not in kinds:
+        if kinds is not None and item.kind and item.kind not in kinds:
             continue  # only spares work: the condition itself would say no
         counts = _counts(ctx, spec, item)
         if counts:
