@@ -96,6 +96,49 @@ def truth(tree: Tree, ctx: Context, item: Item | None = None) -> int:
     return max((truth(part, ctx, item) for part in tree.parts), default=FALSE)
 
 
+def prepared(tree: Tree) -> Callable[[Context, Item | None], int]:
+    """`truth` of one tree as a closure, for conditions that are asked of every item of a list."""
+    if isinstance(tree, Leaf):
+        read, bound = tree.slot.read, tree.bound
+        if tree.op == ">=":
+
+            def floor(ctx: Context, item: Item | None) -> int:
+                lo, hi = read(ctx, item)
+                return TRUE if lo >= bound else (UNKNOWN if hi >= bound else FALSE)
+
+            return floor
+
+        def ceiling(ctx: Context, item: Item | None) -> int:
+            lo, hi = read(ctx, item)
+            return TRUE if hi <= bound else (UNKNOWN if lo <= bound else FALSE)
+
+        return ceiling
+    parts = tuple(prepared(p) for p in tree.parts)
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(tree, And):
+
+        def every(ctx: Context, item: Item | None) -> int:
+            found = TRUE
+            for part in parts:
+                one = part(ctx, item)
+                if one < found:
+                    found = one
+                    if not found:
+                        break
+            return found
+
+        return every
+
+    def some(ctx: Context, item: Item | None) -> int:
+        found = FALSE
+        for part in parts:
+            found = max(found, part(ctx, item))
+        return found
+
+    return some
+
+
 def slots_of(tree: Tree) -> list[Slot]:
     """Every slot of a tree, in order."""
     if isinstance(tree, Leaf):
@@ -192,8 +235,24 @@ def knowledge(expr: Expr) -> Slot:
     return Slot(("known", expr.key), read, frozenset())
 
 
+def _one_of_literals(expr: Expr, words: Expr, literal: frozenset[str]) -> Slot:
+    """`one_of` for words that stand in the rule itself: the common case, made short."""
+    read_expr = expr.read
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        found = read_expr(ctx, item)
+        possible = found.possible if isinstance(found, v.Words) else None
+        if possible is None:
+            return 0, int(bool(literal))
+        return int(possible <= literal), int(not possible.isdisjoint(literal))
+
+    return Slot(("is", expr.key, words.key), read, expr.facts, words)
+
+
 def one_of(expr: Expr, words: Expr) -> Slot:
     """Whether a word is one of a set (or equal to another word)."""
+    if isinstance(words.key, tuple) and words.key[0] == "words" and words.type == "set":
+        return _one_of_literals(expr, words, words.key[1])
 
     def read(ctx: Context, item: Item | None) -> Pair:
         left, right = expr.read(ctx, item), words.read(ctx, item)

@@ -6,7 +6,6 @@ wrong per dated line of each constraint, and what the answer means follows from 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.errors import CaseError, Disagreement, EngineError, Problem, Text
 from fairdunning.facts import MAX_ZONES, Case, Context, read_case
 from fairdunning.names import local_date
-from fairdunning.policy import Constraint, Policy, Variant, covers, matches
+from fairdunning.policy import PLACE, Constraint, Policy, Variant, covers, matches
 from fairdunning.program import NOT_WRONG, UNDECIDED, WRONG, Engine, Vector
 from fairdunning.table import Table
 from fairdunning.verdict import Finding, Outcome, Verdict
@@ -183,13 +182,10 @@ def _outcome(ctx: Context, constraint: Constraint, variant: Variant, status: int
     return Outcome.BLOCK if status == WRONG and variant.force == "prohibition" else Outcome.FLAG
 
 
-_PLACE = re.compile(r"\{([a-z_0-9.]+)\}")
-
-
 def _names(ctx: Context, constraint: Constraint, variant: Variant) -> dict[str, tuple[str, str]]:
     """What a message names, written in English and Chinese."""
     found: dict[str, tuple[str, str]] = {}
-    for name in sorted(set(_PLACE.findall(constraint.message.en + constraint.message.zh))):
+    for name in constraint.places:
         if name in variant.values:
             text = _literal(variant.values[name][1])
             found[name] = (text, text)
@@ -257,14 +253,14 @@ def _number(number: int, kind: str, ctx: Context) -> str:
 
 
 def _fill(template: str, names: dict[str, tuple[str, str]], lang: int) -> str:
-    return _PLACE.sub(lambda found: names[found[1]][lang] if found[1] in names else found[0], template)
+    return PLACE.sub(lambda found: names[found[1]][lang] if found[1] in names else found[0], template)
 
 
 def _missing(ctx: Context, variant: Variant) -> tuple[str, ...]:
     """The facts that would decide: stored facts that are unknown, or the reach of the record."""
     names: set[str] = set()
-    for slot in c.slots_of(variant.bound.wrong):
-        lo, hi = slot.read(ctx, None)
+    for slot in variant.bound.slots:
+        lo, hi = _read(ctx, slot)
         if lo == hi:
             continue
         for name in slot.facts:

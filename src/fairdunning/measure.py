@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from fairdunning import value as v
 from fairdunning import when
-from fairdunning.condition import FALSE, TRUE, UNKNOWN, And, Expr, Leaf, Tree, members, truth
+from fairdunning.condition import FALSE, TRUE, UNKNOWN, And, Expr, Leaf, Tree, members, prepared
 from fairdunning.facts import Context, Item, one_word
 from fairdunning.vocabulary import Fact
 
@@ -36,6 +37,11 @@ class Selection:
     until: Expr | None = None
     by: Fact | None = None
     facts: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def asks(self) -> Callable[[Context, Item | None], int]:
+        """The condition, made ready to be asked of each item."""
+        return prepared(self.where)
 
 
 @dataclass(frozen=True)
@@ -77,12 +83,12 @@ def _select(ctx: Context, spec: Selection) -> Selected:
 def _counts(ctx: Context, spec: Selection, item: Item) -> int:
     if ctx.without_open and is_open(ctx, item):
         return FALSE
-    found = TRUE
-    for part in (_happened, _in_window, _same):
-        found = min(found, part(ctx, spec, item))
+    found = spec.asks(ctx, item)
+    for part in (_happened, _same, _in_window):
         if not found:
             return FALSE
-    return min(found, truth(spec.where, ctx, item))
+        found = min(found, part(ctx, spec, item))
+    return found
 
 
 class Place(NamedTuple):

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 
@@ -32,6 +34,7 @@ FORCES = ("prohibition", "presumption", "guidance", "advice")
 STATUSES = ("enforced", "shadow", "disabled")
 CONFIDENCE = ("text", "secondary", "recall")
 FOREVER = 10**9
+PLACE = re.compile(r"\{([a-z_0-9.]+)\}")
 _LINE_KEYS = {"cite", "force", "status", "because", "confidence", "checked_on"}
 _CONSTRAINT_KEYS = r.RULE_KEYS | {"rule", "force", "values", "as_of", "confidence", "checked_on", "status", "because", "calendar",
                                                   "bind"}
@@ -84,6 +87,11 @@ class Constraint:
     message: Text
     why: Text
     node: Node
+
+    @cached_property
+    def places(self) -> tuple[str, ...]:
+        """The names that its message speaks of."""
+        return tuple(sorted(set(PLACE.findall(self.message.en + self.message.zh))))
 
 
 @dataclass(frozen=True)

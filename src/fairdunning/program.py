@@ -104,7 +104,7 @@ def simplified(plain: Plain) -> Plain:
     other = Any if kind is All else All
     parts: list[Plain] = []
     for part in map(simplified, plain.parts):
-        if part == other(()):
+        if isinstance(part, other) and not part.parts:
             return part
         parts += part.parts if isinstance(part, kind) else [part]
     return parts[0] if len(parts) == 1 else kind(tuple(parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from fairdunning import condition as c
 from fairdunning import declare
@@ -41,6 +42,11 @@ class Bound:
     unless: dict[str, Tree]
     names: dict[str, Expr] = field(default_factory=dict)
     due: Expr | None = None
+
+    @cached_property
+    def slots(self) -> tuple[c.Slot, ...]:
+        """Every slot of what is wrong, in order."""
+        return tuple(c.slots_of(self.wrong))
 
 
 Uses = Callable[[str], dict[str, Expr]]

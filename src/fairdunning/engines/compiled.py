@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fairdunning.program import All, Any, Plain, Program, Test, Vector
+from fairdunning.program import All, Any, Plain, Program, Test, Vector, simplified
 
 Judge = Callable[[list[int], list[int]], list[int]]
 
@@ -24,8 +24,8 @@ class CompiledEngine:
 
 def compile_program(program: Program) -> Judge:
     """Generates the function; `must` is read only where `may` is true."""
-    body = [f"    r[{i}] = (2 if {_source(u.must)} else 1) if {_source(u.may)} else 0" for i, u in enumerate(program.units)]
-    text = "\n".join([f"def judge(lo, hi):\n    r = [0] * {len(program.units)}", *body, "    return r\n"])
+    parts = [f"(2 if {_source(simplified(u.must))} else 1) if {_source(simplified(u.may))} else 0" for u in program.units]
+    text = "def judge(lo, hi):\n    return [" + ",\n        ".join(parts) + "]\n"
     space: dict[str, Judge] = {}
     exec(compile(text, "<program>", "exec"), space)
     return space["judge"]
