@@ -194,7 +194,7 @@ def load(profile: str, own: Path | None = None) -> Policy:
             f"there is no such profile{hint.en}", f"没有这个机构配置{hint.zh}")))
     elif "tighten" in chosen.mapping:
         book.tighten = chosen.mapping["tighten"].mapping
-    found = [con for name, node in folder.policies.items() for con in _constraints(name, node, book)]
+    found = [con for name, node in folder.policies.items() for con in constraints_of(name, node, book)]
     folder.problems.raise_if_any()
     assert chosen is not None
     policy = _profile(profile, chosen, found, book)
@@ -244,7 +244,8 @@ class _Place:
         return next((n.mapping[key].text for n in (*above, self.node) if key in n.mapping), "")
 
 
-def _constraints(name: str, file: Node, book: Book) -> list[Constraint]:
+def constraints_of(name: str, file: Node, book: Book) -> list[Constraint]:
+    """The constraints of one policy file; problems are noted in the book."""
     problems, parts = book.problems, file.mapping
     known(file, _POLICY_KEYS, problems)
     zone = parts["zone"].text if "zone" in parts else ""
