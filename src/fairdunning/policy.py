@@ -23,6 +23,7 @@ from fairdunning.facts import Context, Item
 from fairdunning.folder import Folder, both, calendar, date_of, known, read_folder, table
 from fairdunning.formula import define
 from fairdunning.names import Marks, Scope, expression, literal, local_date, words_of
+from fairdunning.polarity import check_polarity
 from fairdunning.predicate import tree
 from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, loosened, slots_in
 from fairdunning.stricter import stricter
@@ -208,7 +209,7 @@ def check_rules(folder: Folder, vocabulary: Vocabulary) -> None:
     for name, node in folder.rules.items():
         definition = name.startswith("definitions/")
         known(node, r.DEFINITION_KEYS if definition else r.RULE_KEYS, folder.problems)
-        r.parameters_of(node, folder.problems)
+        check_polarity(node, r.parameters_of(node, folder.problems), folder.problems)
         for key in ("title",) if definition else ("title", "message", "why"):
             both(node, key, folder.problems)
     if "events" not in vocabulary.facts:
@@ -262,6 +263,7 @@ def constraints_of(name: str, file: Node, book: Book) -> list[Constraint]:
     found = []
     for key, node in parts["constraints"].mapping.items() if "constraints" in parts else ():
         known(node, _CONSTRAINT_KEYS, problems)
+        check_polarity(node, r.parameters_of(node, problems), problems)
         rule = _rule_of(node, book)
         if rule is not None:
             chosen = book.calendar(node.mapping["calendar"]) if "calendar" in node.mapping else usual

@@ -131,10 +131,10 @@ def hull(values: list[Value]) -> Value:
 
 # --- literals ---------------------------------------------------------------------------------------------------------
 
-_MONEY = re.compile(r"([+-]?\d+(?:\.\d+)?) ([A-Z]{3})")
-_INTEGER = re.compile(r"[+-]?\d{1,15}")
-_DECIMAL = re.compile(r"[+-]?\d{1,12}(?:\.\d{1,12})?")
-_RATE = re.compile(r"([+-]?\d{1,9}(?:\.\d{1,9})?)(%?)")
+_MONEY = re.compile(r"([+-]?\d+(?:\.\d+)?) ([A-Z]{3})", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d{1,12}(?:\.\d{1,12})?", re.ASCII)
+_RATE = re.compile(r"([+-]?\d{1,9}(?:\.\d{1,9})?)(%?)", re.ASCII)
 
 
 class Money(NamedTuple):

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 DAY = 86400
 _EPOCH = date(1970, 1, 1).toordinal()
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
 YEARS = range(1900, 2201)
 
 
@@ -147,7 +147,7 @@ class Period:
 
 
 ENDLESS = Period(0, "none")
-_PERIOD = re.compile(r"(\d{1,5}) (minute|hour|day|business day|week|month|year)s?")
+_PERIOD = re.compile(r"(\d{1,5}) (minute|hour|day|business day|week|month|year)s?", re.ASCII)
 
 
 def parse_period(text: str) -> Period:
@@ -232,7 +232,7 @@ def unit_start(day: int, unit: str, sunday: bool = False) -> int:
 
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SPAN = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?-(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_SPAN = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?-(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 Spans = tuple[tuple[int, int], ...]
 
 

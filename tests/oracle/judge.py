@@ -33,8 +33,9 @@ def versions(line, facts):
         for key, x in line.items():
             if isinstance(x, dict) and "by" in x:
                 word = next(w for n, w, _ in combination if n == x["by"])
-                x = x.get(word, x.get("other")) if word else x["other"]
-            chosen[key] = x
+                chosen[key] = x.get(word, x.get("other")) if word else x["other"]
+            else:
+                chosen[key] = x
         if None not in chosen.values():
             yield chosen, min((t for _, _, t in combination), default=YES), complete
 
