@@ -90,8 +90,13 @@ def _parsed(kind: str, node: Node, scope: Scope) -> object | None:
         return None
 
 
-_FORMS = (("date", re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)), ("money", re.compile(r"[+-]?\d[\d.]* [A-Z]{3}", re.ASCII)),
-          ("rate", re.compile(r"[+-]?\d[\d.]*%|[+-]?\d+\.\d+", re.ASCII)), ("count", re.compile(r"[+-]?\d+", re.ASCII)), ("bool", re.compile("true|false")))
+_FORMS = (
+    ("date", re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)),
+    ("money", re.compile(r"[+-]?\d[\d.]* [A-Z]{3}", re.ASCII)),
+    ("rate", re.compile(r"[+-]?\d[\d.]*%|[+-]?\d+\.\d+", re.ASCII)),
+    ("count", re.compile(r"[+-]?\d+", re.ASCII)),
+    ("bool", re.compile("true|false")),
+)
 
 
 def operand(node: Node, kind: str, scope: Scope) -> Expr | None:
