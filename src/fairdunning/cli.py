@@ -14,6 +14,7 @@ from rich.table import Table
 
 from fairdunning import __version__, timeline, workflow
 from fairdunning.cli_policy import DEFAULT_PROFILE, fail, folder_option, lang_option, policy, profile_option
+from fairdunning.cli_screen import screen
 from fairdunning.engines.durable import durable_version
 from fairdunning.errors import CaseError, LoadError
 from fairdunning.folder import shipped
@@ -131,6 +132,7 @@ def doctor() -> None:
 
 
 main.add_command(policy)
+main.add_command(screen)
 
 
 @main.command()

@@ -91,6 +91,17 @@ def found(policy: Policy, words: tuple[str, ...]) -> Iterator[Constraint]:
             yield con
 
 
+def offended(policy: Policy, tags: frozenset[str], claims: frozenset[str]) -> list[tuple[str, str, str]]:
+    """Constraints whose banned content or untrue claims are among these: id, title in both languages, sources."""
+    entries = []
+    for con in policy.constraints:
+        for variant in con.variants:
+            banned = {key: value for key, (_, value) in variant.values.items() if isinstance(value, frozenset)}
+            if tags & banned.get("banned", frozenset()) or claims & banned.get("claims", frozenset()):
+                entries.append((con.id, f"{con.title.en} / {con.title.zh}", cites(con, "zh")))
+    return sorted(set(entries))
+
+
 def warnings(policy: Policy) -> Iterator[Text]:
     """What deserves a look: constraints of the same place that the profile leaves out, twins, `not` on what may not exist."""
     for name in policy.unused:

@@ -258,7 +258,8 @@ def fact_schema(fact: Fact) -> Schema:
         form: Schema = {"type": "array", "items": _object({f.key: fact_schema(f) for f in fact.of.values()} | {"id": {"type": "string"}})}
     elif fact.type == "set":
         word: Schema = {"enum": sorted(fact.words)} if fact.words else {"type": "string"}
-        form = {"anyOf": [word, {"type": "array", "items": word}]}
+        members: Schema = {"type": "array", "items": word}
+        form = {"anyOf": [word, members, _object({"sure": members, "may": members}, ("sure", "may"))]}
     elif fact.type == "enum":
         form = {"enum": sorted(fact.words)} if fact.words else {"type": "string"}
     else:
@@ -273,8 +274,10 @@ def case_schema(vocabulary: Vocabulary) -> Schema:
     def noun(name: str) -> Schema:
         return {f.key: fact_schema(f) for f in vocabulary.of_noun(name) if not f.derived}
 
+    nouns_text: Schema = {"text": {"type": "string", "description": "the text itself, screened before the check / 文本，检查前先行筛查"}}
     within = {n.name: _object(noun(n.name)) for n in vocabulary.nouns.values() if n.within == "debts"}
     nouns = {n.name: _object(noun(n.name)) for n in vocabulary.nouns.values() if not n.list and n.name not in {"events", "action"}}
+    nouns["message"]["properties"] |= nouns_text
     lists = {
         n.list: {"type": "array", "items": _object({**noun(n.name), **(within if n.list == "debts" else {}), "id": {"type": "string"}}, ("id",))}
         for n in vocabulary.nouns.values()

@@ -115,6 +115,11 @@ def _word(fact: Fact, written: Any) -> v.Value:
 
 
 def _members(fact: Fact, written: Any) -> v.Value:
+    if isinstance(written, dict) and set(written) == {"sure", "may"}:
+        sure, may = (_members(fact, written[key]) for key in ("sure", "may"))
+        assert isinstance(sure, v.Members)
+        assert isinstance(may, v.Members)
+        return v.Members(sure.sure, sure.sure | may.sure)
     members = [written] if isinstance(written, str) else written
     if not isinstance(members, list) or not all(isinstance(m, str) for m in members):
         raise TypeError

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from fairdunning.facts import read_case
 from fairdunning.folder import Folder, known, read_folder
 from fairdunning.policy import Book, Constraint, Policy, load, lower, reading, rule_alone
 from fairdunning.program import Engine
+from fairdunning.screening.lexicon import Lexicon, load_lexicon
+from fairdunning.screening.screen import content_facts, screen
 from fairdunning.timeline import planned
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import merge, typed
@@ -76,8 +79,30 @@ def engine_for(policy: Policy) -> Engine:
 
 
 def check(document: Any, policy: Policy, file: str, engine: Engine | None = None) -> Verdict:
-    """The verdict on one document, with when it becomes lawful and what would be lawful instead."""
-    return planned(document, policy, evaluate(document, policy, engine, file), file)
+    """The verdict on one document, its text screened first, with when it becomes lawful and what would be lawful instead."""
+    full = screened(document, file)
+    verdict = evaluate(full, policy, engine, file)
+    if full is not document:
+        verdict = replace(verdict, content="screened")
+    return planned(full, policy, verdict, file)
+
+
+@lru_cache
+def lexicon(own: Path | None = None) -> Lexicon:
+    """The lexicon, read once."""
+    return load_lexicon(own)
+
+
+def screened(document: Any, file: str = "case") -> Any:
+    """The document with the content facts of its ``message.text``; facts that the caller gives stand. Raises CaseError."""
+    message = document.get("message") if isinstance(document, dict) else None
+    if not isinstance(message, dict) or "text" not in message:
+        return document
+    if not isinstance(message["text"], str):
+        raise CaseError([Problem(file, 0, "message.text", Text("must be text", "应为文本"))])
+    found = content_facts(screen(message["text"], lexicon()))
+    given = {k: x for k, x in message.items() if k != "text"}
+    return {**document, "message": {**found, **given}}
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Text in, content facts out: normalisation, lexicon and frames; rules decide what a fact means."""

@@ -1,0 +1,207 @@
+"""What a text says: findings with their spans, statements, amounts; and the content facts that rules judge."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from fairdunning.errors import Text
+from fairdunning.screening.lexicon import Frame, Language, Lexicon
+from fairdunning.screening.normalise import Plain, normalise
+
+MAX_CHARACTERS = 20_000
+_SENTENCE = re.compile(r"[^。！？!?\n；;]+[。！？!?\n；;]?")
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d+(?:\.\d{1,2})?"
+_AMOUNT = re.compile(rf"(?:(?P<before>[¥￥$£€₹])\s?)?(?P<number>{_NUMBER})\s?(?P<unit>元|块|万元|rmb|cny|usd|dollars)?")
+_CURRENCIES = {"$": "USD", "£": "GBP", "€": "EUR", "₹": "INR", "usd": "USD", "dollars": "USD"}
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_DATE = re.compile(rf"\d{{4}}[年/-]\d{{1,2}}[月/-]\d{{1,2}}日?|\d{{1,2}}月\d{{1,2}}日|(?:{_MONTHS})[a-z]*\.? \d{{1,2}}")
+_CLAUSE_END = re.compile(r"[，。；！？,.;!?\n]")
+# a language is looked for only where the text has words of it
+_WRITTEN = {"zh": re.compile("[\u3400-\u9fff]"), "en": re.compile("[a-z]{2}[^\u3400-\u9fff]*[a-z]{2}")}
+GUARD = {"zh": 12, "en": 24}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A wrong found in a text: category, span of the original, the words, the frame, whether it is sure, language.
+
+    ``conditional``: a claim that comes with what one needs to check it; only the facts of the case can tell.
+    """
+
+    category: str
+    start: int
+    end: int
+    words: str
+    frame: str
+    sure: bool
+    language: str
+    conditional: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "category": self.category,
+            "start": self.start,
+            "end": self.end,
+            "words": self.words,
+            "frame": self.frame,
+            "sure": self.sure,
+            "language": self.language,
+            "conditional": self.conditional,
+        }
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What one text says; ``unscreenable`` is the reason when nothing can be said of it."""
+
+    hits: tuple[Hit, ...] = ()
+    tags: frozenset[str] = frozenset()
+    claims: frozenset[str] = frozenset()
+    may_tags: frozenset[str] = frozenset()
+    may_claims: frozenset[str] = frozenset()
+    says: frozenset[str] = frozenset()
+    discloses_debt: bool = False
+    amounts: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    unscreenable: Text | None = None
+
+    @property
+    def improper(self) -> bool:
+        """Whether a wrong was found that no fact of the case is needed for."""
+        return any(not h.conditional for h in self.hits)
+
+    def document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "improper": self.improper,
+            "findings": [h.document() for h in self.hits],
+            "says": sorted(self.says),
+            "amounts": list(self.amounts),
+            "dates": list(self.dates),
+            "discloses_debt": self.discloses_debt,
+            "unscreenable": self.unscreenable._asdict() if self.unscreenable else None,
+        }
+
+
+def screen(text: str, lexicon: Lexicon) -> Screening:
+    """Screens one text; what cannot be read as text is unscreenable, never clean."""
+    reason = _unscreenable(text)
+    if reason is not None:
+        return Screening(unscreenable=reason)
+    plain = normalise(text, lexicon.spellings, lexicon.traditional)
+    hits: dict[tuple[str, int], tuple[Hit, Frame]] = {}
+    for language in (x for x in lexicon.languages if _WRITTEN[x.name].search(plain.text)):
+        for start, end in _sentences(plain.text):
+            for hit, frame in _hits(text, plain, start, end, language):
+                hits.setdefault((hit.frame, hit.start), (hit, frame))
+    found = [h for _, h in sorted(hits.items(), key=lambda e: e[1][0].start)]
+    marketing = any(language.marketing.search(plain.text) for language in lexicon.languages)
+    discloses = any(language.discloses.search(plain.text) for language in lexicon.languages)
+    tags = frozenset().union(*(f.tags for h, f in found if h.sure)) | (frozenset({"advertising"}) if marketing and discloses else frozenset())
+    return Screening(
+        tuple(h for h, _ in found),
+        tags,
+        frozenset().union(*(f.claims for h, f in found if h.sure)),
+        frozenset().union(*(f.tags for _, f in found)),
+        frozenset().union(*(f.claims for _, f in found)),
+        frozenset(k for lang in lexicon.languages for k, p in lang.says.items() if p.search(plain.text)),
+        discloses,
+        tuple(_amounts(plain.text)),
+        tuple(m[0] for m in _DATE.finditer(plain.text)),
+    )
+
+
+def _unscreenable(text: str) -> Text | None:
+    if not text.strip():
+        return Text("the text is empty", "文本为空")
+    if len(text) > MAX_CHARACTERS:
+        return Text(f"longer than {MAX_CHARACTERS} characters", f"超过 {MAX_CHARACTERS} 个字符")
+    strange = sum(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} and c not in "\n\r\t" for c in text) + text.count("\ufffd")
+    if strange > max(3, len(text) // 10):
+        return Text("not readable as text", "无法作为文本读取")
+    if re.search(r"\{\{?\s*\w+\s*\}\}?|\$\{\w+\}", text):
+        return Text("a slot of the template is not filled", "模板中有未填写的变量")
+    letters = [c for c in text if c.isalpha()]
+    known = sum("\u3400" <= c <= "\u9fff" or c.isascii() or "\uff00" <= c <= "\uffef" or "\u00c0" <= c <= "\u04ff" for c in letters)
+    if letters and known < len(letters) / 2:
+        return Text("written in a language that is not screened", "不支持该语言的筛查")
+    return None
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    return [m.span() for m in _SENTENCE.finditer(text)]
+
+
+def _hits(text: str, plain: Plain, start: int, end: int, language: Language) -> list[tuple[Hit, Frame]]:
+    """Hits in one sentence; a warning or a report of what others said silences it, a negation just before silences one hit."""
+    sentence = plain.text[start:end]
+    if language.contexts["warning"].search(sentence) or language.contexts["reported"].search(sentence):
+        return []
+    found = []
+    for frame in language.frames:
+        match = frame.pattern.search(sentence)
+        if (
+            match is None
+            or any(language.contexts[c].search(sentence) for c in frame.unless)
+            or (not frame.denial and _negated(sentence, match, language))
+        ):
+            continue
+        first, last = plain.original(start + match.start(), start + match.end())
+        found.append(
+            (
+                Hit(
+                    frame.category,
+                    first,
+                    last,
+                    text[first:last],
+                    frame.id,
+                    frame.sure,
+                    language.name,
+                    any(language.contexts[c].search(plain.text) for c in frame.conditional),
+                ),
+                frame,
+            )
+        )
+    return found
+
+
+def _negated(sentence: str, match: re.Match[str], language: Language) -> bool:
+    before = sentence[max(0, match.start() - GUARD[language.name]) : match.start()]
+    clause = _CLAUSE_END.split(before)[-1]
+    inside = match[0]
+    if language.name == "zh" and re.search(r"[不没未勿别]$", before):
+        return not language.contexts["void"].search(sentence)
+    if language.contexts["void"].search(sentence):
+        return False
+    return bool(language.contexts["negated"].search(clause) or language.contexts["negated"].search(inside))
+
+
+def _amounts(text: str) -> list[str]:
+    found = []
+    for match in _AMOUNT.finditer(text):
+        if match["before"] or match["unit"]:
+            number = match["number"].replace(",", "")
+            currency = {"$": "USD", "£": "GBP", "€": "EUR", "₹": "INR", "usd": "USD", "dollars": "USD"}.get(
+                match["before"] or match["unit"] or "", "CNY"
+            )
+            scaled = f"{float(number) * 10000:.2f}" if match["unit"] == "万元" else f"{float(number):.2f}"
+            found.append(f"{scaled} {currency}")
+    return found
+
+
+def content_facts(found: Screening) -> dict[str, Any]:
+    """The ``message`` facts of a case: sure hits are members, possible ones may be; an unscreenable text leaves all unknown."""
+    if found.unscreenable is not None:
+        return {"tags": None, "claims": None, "says": None, "discloses_debt": None, "amounts": None}
+    amounts = [{"meaning": None, "amount": a} for a in found.amounts] if len({a[-3:] for a in found.amounts}) <= 1 else None
+    return {
+        "tags": {"sure": sorted(found.tags), "may": sorted(found.may_tags | found.tags)},
+        "claims": {"sure": sorted(found.claims), "may": sorted(found.may_claims)},
+        "says": sorted(found.says),
+        "discloses_debt": found.discloses_debt,
+        "amounts": amounts,
+    }

@@ -1,0 +1,127 @@
+"""What a message says: phrases of the fact base, an own split, evasions, bad input, and the verdict that follows."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fairdunning import workflow
+from fairdunning.screening.lexicon import load_lexicon
+from fairdunning.screening.screen import screen
+
+ROOT = Path(__file__).resolve().parents[1]
+PHRASES = yaml.safe_load((ROOT / "tests/data/cn-phrases.yaml").read_text())
+SPLIT = yaml.safe_load((ROOT / "data/screening/own-split.yaml").read_text())
+THREATS = [e["text"] for e in PHRASES["prohibited"]]
+
+
+@pytest.fixture(scope="module")
+def lexicon():
+    return load_lexicon()
+
+
+def test_every_prohibited_phrase_is_found_in_its_category(lexicon):
+    """Each phrase is improper; one in a hundred may be found under a neighbouring category."""
+    found = [(e, {h.category for h in screen(e["text"], lexicon).hits}) for e in PHRASES["prohibited"]]
+
+    assert [] == [e["text"] for e, categories in found if not categories]
+    assert 1 >= sum(e["category"] not in categories for e, categories in found)
+
+
+def test_no_permitted_phrase_is_improper(lexicon):
+    """Look-alikes that the law permits are not improper; a claim that can be checked is left to the facts."""
+    assert [] == [e["text"] for e in PHRASES["permitted"] if screen(e["text"], lexicon).improper]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_own_split(lexicon, language):
+    """Recall and precision on messages written apart from the lexicon (it was tuned on them once: docs/screening.md)."""
+    found = [("i" in e, screen(e.get("i") or e["p"], lexicon).improper) for e in SPLIT[language]]
+    hits = sum(improper and said for improper, said in found)
+
+    assert hits >= 0.9 * sum(improper for improper, _ in found)
+    assert hits >= 0.95 * sum(said for _, said in found)
+
+
+def wide(text):
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+def traditional(text, lexicon):
+    back = {s: t for t, s in lexicon.traditional.items()}
+    return "".join(back.get(c, c) for c in text)
+
+
+@pytest.mark.parametrize("text", THREATS)
+def test_evasions_change_nothing(lexicon, text):
+    """Full width, hidden marks, traditional characters and pushed-in marks find the same frames at the same words."""
+    expected = [h.frame for h in screen(text, lexicon).hits]
+
+    assert expected == [h.frame for h in screen(wide(text), lexicon).hits]
+    assert expected == [h.frame for h in screen("\u200b".join(text), lexicon).hits]
+    assert expected == [h.frame for h in screen(traditional(text, lexicon), lexicon).hits]
+    assert set(expected) <= {h.frame for h in screen(text.replace("律师", "律shi").replace("法院", "法 院").replace("公安", "公·安"), lexicon).hits}
+
+
+def test_spans_are_places_of_the_original(lexicon):
+    """The words of a hit are the original's, marks and all."""
+    text = "您好，律\u200bshi函已发出"
+    hit = screen(text, lexicon).hits[0]
+
+    assert text[hit.start : hit.end] == hit.words
+    assert "\u200b" in hit.words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\x00\x01\x02\x03\x04\x05\x06\x07", "a" * 20_001, "\ud800" * 20, "尊敬的{{name}}，您已逾期", "مرحبا بك في البنك", "नमस्ते आपका ऋण"],
+)
+def test_what_cannot_be_screened_says_why(lexicon, text):
+    """Unscreenable text leaves every content fact unknown, with the reason."""
+    found = screen(text, lexicon)
+
+    assert found.unscreenable
+    assert found.unscreenable.zh
+
+
+@pytest.mark.parametrize("text", ["好", "ok", "🙂🙂🙂", "\u202e你好", "<b>您的账单</b>已出", "你好 hello мир", "1" * 500])
+def test_odd_text_is_screened(lexicon, text):
+    """Emoji, markup, mixed scripts and marks are text."""
+    assert () == screen(text, lexicon).hits
+
+
+def sms(call, text):
+    call["action"] |= {"kind": "sms"}
+    call["message"] = {"text": text}
+    return call
+
+
+def test_a_threat_is_blocked_with_its_article(policy, call):
+    """A threat in the text blocks the message."""
+    verdict = workflow.check(sms(call, "再不还钱就打断你的腿"), policy, "case")
+
+    assert ("block", "screened") == (verdict.outcome.word, verdict.content)
+    assert any("public-order" in f.constraint for f in verdict.findings)
+
+
+def test_a_true_claim_is_cleared_by_the_facts(policy, call):
+    """A suit that was filed may be spoken of; without the facts the claim is not allowed."""
+    text = "【某消费金融】法院已立案，案号（2026）某0101民初456号，您可拨打12368核实"
+    without = workflow.check(sms(call, text), policy, "case").outcome.word
+    call["suit"] = {"accepted_on": "2026-11-01", "case_number": "(2026) 456"}
+
+    assert "allow" != without
+    assert "allow" == workflow.check(sms(call, text), policy, "case").outcome.word
+
+
+def test_an_unscreenable_text_is_never_allowed(policy, call):
+    """Content facts are unknown then, and flag."""
+    assert "flag" == workflow.check(sms(call, "尊敬的{{name}}"), policy, "case").outcome.word
+
+
+def test_an_ordinary_reminder_is_allowed(policy, call):
+    """A lawful text with the facts a gateway has is allowed."""
+    text = "【某消费金融】张先生您好，您的借款已逾期12天，应还6499.20元，请通过App还款，如有异议请拨打客服热线。"
+    call["debts"][0]["total_due"] = "6499.20 CNY"
+
+    assert "allow" == workflow.check(sms(call, text), policy, "case").outcome.word
