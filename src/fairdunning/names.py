@@ -237,8 +237,9 @@ def _in_force(ctx: Context, item: Item, clock: str) -> v.Value:
     zone = ctx.zone(clock)
     begun = item.instants(zone)
     day = item.values.get("until_day")
-    if isinstance(day, v.Range) and zone is not None:
-        open_still = v.Range(int(zone.day_of(ctx.now) <= day.lo), int(zone.day_of(ctx.now) <= day.hi))
+    if isinstance(day, v.Range):
+        today = zone.day_of(ctx.now) if zone is not None else None
+        open_still = v.MAYBE_TRUE if today is None else v.Range(int(today <= day.lo), int(today <= day.hi))
     else:
         until = item.values.get("until", v.NONE)
         ends = until if isinstance(until, v.Range) else v.NONE

@@ -174,6 +174,9 @@ def term_ends(ctx: Context, term: Term) -> v.Value:
         return v.NONE
     if start.lo <= -v.BIG or start.hi >= v.BIG or term.lasts.is_endless:
         return v.NONE if term.lasts.is_endless else v.Range(-v.BIG, v.BIG, none=True)
+    if _undated(ctx, term):
+        first = when.add(start.lo, term.lasts, term.calendar)
+        return v.Range(-v.BIG if first is None else first, v.BIG, none=True)
     lo, hi = _fold(ctx, term, start.lo, sure=True), _fold(ctx, term, start.hi, sure=False)
     whole = all(m.select(ctx, s).closed for s in (term.restarted_by, term.held_by) if s is not None)
     if lo is _ENDLESS:
@@ -183,6 +186,13 @@ def term_ends(ctx: Context, term: Term) -> v.Value:
         return v.Range(low, v.BIG, none=True)
     last = None if hi is None else when.rolled(int(hi), term.calendar, roll=term.roll)[1]
     return v.Range(low, v.BIG if last is None else last, start.none)
+
+
+def _undated(ctx: Context, term: Term) -> bool:
+    """Whether events would move the end but no zone says on which days they were."""
+    specs = [s for s in (term.restarted_by, term.held_by) if s is not None]
+    found = [m.select(ctx, s) for s in specs if ctx.zone(s.clock) is None]
+    return any(f.yes or f.perhaps for f in found)
 
 
 _ENDLESS = float("inf")

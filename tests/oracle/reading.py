@@ -400,6 +400,8 @@ class Reading:
                 one = None if x.may is ANY else set(x.may) - {None}
             elif name == "kind" and set(said) == {"is"}:
                 one = set(self.operand(said["is"], "set").may)
+            elif name == "not" and set(said) == {"kind"} and isinstance(said["kind"], dict) and set(said["kind"]) == {"not"}:
+                one = self._kinds({"kind": said["kind"]["not"]})
             elif name == "any" and isinstance(said, list):
                 parts = [self._kinds(c) for c in said]
                 one = set().union(*parts) if parts and None not in parts else (set() if not parts else None)
@@ -617,6 +619,9 @@ class Reading:
         for key in ("restarted_by", "held_by"):
             sure, may, whole = self.items("events", node[key], same) if key in node else ([], [], True)
             closed, lists[key] = closed and whole, (sure, sure + may)
+        if self.facts.tz is None and any(every for _, every in lists.values()):
+            first = plus(start.lo, span, self.facts.calendar)
+            return Num(-INF if first is None else first, INF, True)
         low, high = (self._fold(node, span, x, lists, index) for x, index in ((start.lo, 0), (start.hi, 1)))
         if low == "never":
             return NOTHING
