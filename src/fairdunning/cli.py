@@ -15,6 +15,7 @@ from rich.table import Table
 from fairdunning import __version__, timeline, workflow
 from fairdunning.cli_policy import DEFAULT_PROFILE, fail, folder_option, lang_option, policy, profile_option
 from fairdunning.cli_screen import screen
+from fairdunning.cli_service import audit, events, keys, serve
 from fairdunning.engines.durable import durable_version
 from fairdunning.errors import CaseError, LoadError
 from fairdunning.folder import shipped
@@ -133,6 +134,8 @@ def doctor() -> None:
 
 main.add_command(policy)
 main.add_command(screen)
+for _command in (serve, keys, events, audit):
+    main.add_command(_command)
 
 
 @main.command()

@@ -3,6 +3,7 @@
     FairdunningError
     ├── LoadError     rules, policies, profiles or case files that cannot be loaded (all problems at once)
     ├── CaseError     a case document that cannot be judged
+    ├── StoreError    the store refuses, with what to do
     └── EngineError   an engine could not answer
         ├── EngineUnavailable   it is not installed
         ├── EngineLost          it died, hung, was late or answered nonsense
@@ -61,6 +62,14 @@ class LoadError(_Problems):
 
 class CaseError(_Problems):
     """A case document that cannot be judged; ``problems`` name the field."""
+
+
+class StoreError(FairdunningError):
+    """The store refuses; ``missing`` when what was named is not there."""
+
+    def __init__(self, text: Text, *, missing: bool = False) -> None:
+        self.text, self.missing = text, missing
+        super().__init__(text.en)
 
 
 class EngineError(FairdunningError):

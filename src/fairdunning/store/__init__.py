@@ -1,0 +1,1 @@
+"""The only SQL: ledger, reservations, records and keys in one SQLite file (one serving process)."""

@@ -1,0 +1,354 @@
+"""The running service: held contacts never exceed a cap, records survive a kill, errors name their field."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import event, text
+
+from fairdunning import when
+from fairdunning.cli import main
+from fairdunning.errors import StoreError
+from fairdunning.service import Key, Service
+from fairdunning.store import ledger
+from fairdunning.store.ledger import Store
+
+STRICT = Key("k", frozenset({"checker"}), "cn-consumer-finance-company-strict", None, "enforce")
+NOON = when.parse_datetime("2026-11-24T12:00:00+08:00")
+
+
+def stamp(at):
+    return when.zone("Asia/Shanghai").format(at)
+
+
+def case(debtor="P-1", at=NOON, address="N1", number="A-1"):
+    return {
+        "action": {
+            "id": number,
+            "kind": "call",
+            "agent": "human",
+            "at": stamp(at),
+            "person": "P1",
+            "address": address,
+            "debts": ["D1"],
+            "purpose": "demand",
+            "recorded": True,
+            "opens_with": ["creditor", "organisation"],
+        },
+        "debtor": {"id": debtor, "timezones": ["Asia/Shanghai"]},
+        "persons": [{"id": "P1", "roles": ["debtor"]}],
+        "debts": [{"id": "D1", "kind": "online_consumer_loan", "due": "2026-10-05", "contract": {"signed_on": "2026-02-01"}}],
+        "collector": {"kind": "creditor"},
+        "history": {"complete_since": "2026-01-01"},
+    }
+
+
+def talk(number, at):
+    return {
+        "id": number,
+        "kind": "call",
+        "direction": "outbound",
+        "outcome": "conversation",
+        "person": "P1",
+        "address": "N1",
+        "counts_for": ["D1"],
+        "at": stamp(at),
+    }
+
+
+@pytest.fixture
+def service(tmp_path):
+    found = Service(Store(tmp_path / "ledger.db"))
+    yield found
+    found.close()
+
+
+def reserve(service, start, **more):
+    return service.check(case(**more), STRICT, (start, start + 60))
+
+
+def test_the_third_open_contact_of_a_day_is_the_last(service):
+    """Three conversations a day: three held calls, then `pending`; a cancelled one makes room, a result settles."""
+    answers = [reserve(service, NOON + 600 * i) for i in range(4)]
+    assert ["allow", "allow", "allow", "block"] == [a["outcome"] for a in answers]
+    assert ("pending", None) == (answers[3]["cause"], answers[3]["reservation"])
+
+    service.settle(answers[2]["reservation"], "cancelled", None, STRICT)
+    assert "allow" == reserve(service, NOON + 3000)["outcome"]
+
+
+def test_conversations_of_the_ledger_block_with_the_article_and_the_next_day(service):
+    """At the cap the answer names the constraint, its article and the next lawful day."""
+    service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], STRICT)
+    answer = reserve(service, NOON)
+    finding = next(f for f in answer["verdict"]["findings"] if f["constraint"].endswith("conversations-over-daily-cap"))
+
+    assert ("block", "finding", "§5") == (answer["outcome"], answer["cause"], finding["cites"][0]["at"])
+    assert "2026-11-25T00:00:00+08:00" == finding["lawful_from"]
+    assert "2026-11-25T08:00:00+08:00" == answer["verdict"]["lawful_from"]
+
+
+def test_many_callers_at_once_never_exceed_the_cap(service):
+    """Forty threads ask for the same debtor and moment: at most three contacts are held."""
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: reserve(service, NOON), range(40)))
+
+    assert 3 == sum(a["reservation"] is not None for a in answers)
+    assert {"allow", "block"} == {a["outcome"] for a in answers}
+
+
+def test_attempts_at_one_number_count_over_debtors(service):
+    """Six unanswered attempts a number and day, whoever the debtor is."""
+    for i in range(6):
+        attempt = {**talk(f"E{i}", NOON - 600 * (i + 1)), "outcome": "no_answer"}
+        service.append(f"P-{i}", [attempt], STRICT)
+
+    assert "block" == reserve(service, NOON, debtor="P-9")["outcome"]
+    assert "allow" == reserve(service, NOON, debtor="P-9", address="N2")["outcome"]
+
+
+def test_an_earlier_moment_than_a_held_one_is_refused(service):
+    """Windows look back: what was held for later relied on the past as it was."""
+    reserve(service, NOON + 600)
+
+    with pytest.raises(StoreError, match="later moment"):
+        reserve(service, NOON)
+
+
+def test_a_window_that_ends_after_hours_is_not_allowed(service):
+    """The verdict must stay allow throughout the window of start."""
+    closing = when.parse_datetime("2026-11-24T22:00:00+08:00")
+
+    assert "allow" == reserve(service, closing - 61)["outcome"]
+    assert "block" == reserve(service, closing - 59, debtor="P-2")["outcome"]
+
+
+def test_an_unresolved_reservation_keeps_counting(service):
+    """A deadline that passed without word makes a contact unresolved; it is still counted."""
+    past = int(time.time()) - 3600
+    answer = service.check(case(at=past), Key("k", frozenset({"checker"}), "cn-consumer-finance-company", None, "enforce"), (past, past + 60))
+    with service.store.engine.connect() as connection:
+        states = [e["state"] for e in ledger.history(connection, "P-1", "N1", past + 120)]
+
+    assert (["unresolved"] if answer["reservation"] else []) == states
+
+
+def test_events_are_accepted_once_and_conflicts_change_nothing(service):
+    """The same event twice is one; another content under its id is refused and nothing is written."""
+    first = talk("E1", NOON)
+    assert {"accepted": 1, "known": 0} == service.append("P-1", [first], STRICT)
+    assert {"accepted": 0, "known": 1} == service.append("P-1", [first], STRICT)
+    with pytest.raises(StoreError, match="other content"):
+        service.append("P-1", [talk("E2", NOON), {**first, "outcome": "no_answer"}], STRICT)
+    with service.store.engine.connect() as connection:
+        assert ["E1"] == [e["id"] for e in ledger.history(connection, "P-1", None, NOON)]
+
+
+def test_committing_twice_is_once_and_late_is_recorded(service):
+    """A doubled commit changes nothing; one outside its window is recorded as such; a committed contact cannot be cancelled."""
+    held = reserve(service, NOON)["reservation"]
+    first, second = (service.settle(held, "committed", NOON + 400, STRICT) for _ in range(2))
+
+    assert (False, False) == (first["inside_window"], second["inside_window"])
+    with pytest.raises(StoreError, match="committed already"):
+        service.settle(held, "cancelled", None, STRICT)
+
+
+def test_the_same_idempotency_key_gives_the_same_answer(service):
+    """A retry is answered as before and holds nothing more; another request under the key is refused."""
+    first, second = (service.check(case(), STRICT, (NOON, NOON + 60), "once") for _ in range(2))
+
+    assert first == second
+    with pytest.raises(StoreError, match="another request"):
+        service.check(case(number="A-2"), STRICT, (NOON, NOON + 60), "once")
+
+
+def test_no_verdict_without_its_record(service):
+    """A full database answers block, and holds nothing."""
+
+    def full(connection, _record):
+        connection.execute("PRAGMA max_page_count=1")
+
+    event.listen(service.store.engine, "connect", full)
+    service.store.engine.dispose()
+    big = case()
+    big["persons"] += [{"id": f"X{i}", "roles": ["relative"]} for i in range(3000)]
+    answer = service.check(big, STRICT, (NOON, NOON + 60))
+
+    assert ("block", "not_recorded", None) == (answer["outcome"], answer["cause"], answer["reservation"])
+    with service.store.engine.connect() as connection:
+        assert 0 == connection.scalar(text("select count(*) from contacts"))
+
+
+def test_a_changed_record_is_found(service):
+    """Every record is linked to the one before: any change is found and placed."""
+    for i in range(4):
+        service.check(case(number=f"A-{i}"), STRICT)
+    with service.store.engine.begin() as connection:
+        assert (4, None) == ledger.verify(connection)
+        connection.execute(text("update records set body = replace(body, 'allow', 'block') where seq = 3"))
+        assert (2, 3) == ledger.verify(connection)
+
+
+def test_a_second_process_is_refused(service):
+    """One SQLite file has one serving process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fairdunning", "audit", "verify", "--store", f"sqlite:///{service.store.path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 2 == done.returncode
+    assert "use its API" in done.stderr
+
+
+def test_another_schema_version_is_refused(tmp_path):
+    """A store of another version is a clear error, unchanged."""
+    store = Store(tmp_path / "old.db")
+    with store.writing() as connection:
+        connection.execute(text("update meta set value = '99'"))
+    store.close()
+
+    with pytest.raises(StoreError, match="schema version 99"):
+        Store(tmp_path / "old.db")
+
+
+def test_import_keeps_the_rest_and_reports_rejected_lines(tmp_path):
+    """Broken lines are named with file and line, the others are kept."""
+    lines = [{"debtor": "P-1", "event": talk("E1", NOON)}, {"debtor": "P-1", "event": {"id": "E2", "kind": "cal", "at": "2026-11-24"}}]
+    (tmp_path / "e.jsonl").write_text("\n".join([json.dumps(x) for x in lines] + ["{"]))
+    result = CliRunner().invoke(main, ["events", "import", str(tmp_path / "e.jsonl"), "--store", f"sqlite:///{tmp_path / 'l.db'}"])
+
+    assert 1 == result.exit_code
+    assert "1 accepted, 0 known, 2 rejected" in result.output
+    assert "e.jsonl:2" in result.output
+
+
+# --- over HTTP, against a real server ----------------------------------------------------------------------------------
+
+
+class Server:
+    """A server process over one store."""
+
+    def __init__(self, path):
+        self.path = path
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([sys.executable, "-m", "fairdunning", "serve", "--store", f"sqlite:///{self.path}", "--port", str(self.port)])
+        for _ in range(200):
+            try:
+                if httpx.get(self.url + "/healthz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise RuntimeError("the server did not start")
+
+    def kill(self):
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A server with a key of a strict profile, and one that may do nothing."""
+    path = tmp_path_factory.mktemp("server") / "ledger.db"
+    service = Service(Store(path))
+    keys = {"strict": service.new_key(["checker", "auditor"], STRICT.profile), "auditor": service.new_key(["auditor"], STRICT.profile)}
+    service.close()
+    server = Server(path)
+    yield server, {name: {"authorization": f"Bearer {key}"} for name, key in keys.items()}
+    server.kill()
+
+
+def post(keyed, path, body, who="strict", **headers):
+    server, keys = keyed
+    return httpx.post(server.url + path, json=body, headers={**keys.get(who, {}), **headers}, timeout=30)
+
+
+def window(start):
+    return {"not_before": stamp(start), "not_after": stamp(start + 60)}
+
+
+def test_a_dialler_reserves_commits_and_is_refused_at_the_cap_across_a_kill(keyed):
+    """Reserve, commit, kill, restart, conversations arrive as results, refusal with the article; records still hold."""
+    server, keys = keyed
+    for i in range(3):
+        held = post(keyed, "/v1/checks", {"case": case("P-7"), "reserve": window(NOON + 600 * i)}).json()
+        assert "allow" == held["outcome"]
+        began = post(keyed, f"/v1/reservations/{held['reservation']}:commit", {"at": stamp(NOON + 600 * i + 5)})
+        assert began.json()["inside_window"]
+        if i == 1:
+            server.kill()
+            server.start()
+        result = {
+            "id": f"R{i}",
+            "kind": "amendment",
+            "at": stamp(NOON + 600 * i + 300),
+            "amends": {"id": held["reservation"]},
+            "set": {"outcome": "conversation"},
+        }
+        assert 200 == post(keyed, "/v1/events", {"debtor": "P-7", "events": [result]}).status_code
+    refused = post(keyed, "/v1/checks", {"case": case("P-7"), "reserve": window(NOON + 3000)}).json()
+
+    assert ("block", "finding") == (refused["outcome"], refused["cause"])
+    assert any(f["constraint"].endswith("conversations-over-daily-cap") for f in refused["verdict"]["findings"])
+    recorded = httpx.get(f"{server.url}/v1/verdicts/{refused['id']}", headers=keys["strict"]).json()
+    assert refused["receipt"] == recorded["receipt"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "who", "status", "field"),
+    [
+        ("/v1/checks", {"case": {}}, "nobody", 401, ""),
+        ("/v1/checks", {"case": {}}, "auditor", 403, ""),
+        ("/v1/checks", {"case": {}}, "strict", 422, "action.at"),
+        ("/v1/checks", {"case": {"action": {"kind": "call", "at": "2026-11-24T10:00:00"}}}, "strict", 422, "action.at"),
+        ("/v1/checks", {"cas": {}}, "strict", 422, "cas"),
+        ("/v1/checks", {"case": case(), "reserve": {"not_before": "soon", "not_after": "later"}}, "strict", 422, "reserve.not_before"),
+        ("/v1/checks", {"case": case(), "reserve": {"not_before": stamp(NOON), "not_after": stamp(NOON + 601)}}, "strict", 422, "reserve"),
+        ("/v1/reservations/R-0:cancel", {}, "strict", 404, ""),
+        ("/v1/events", {"debtor": "", "events": []}, "strict", 422, "debtor"),
+        ("/v1/events", {"debtor": "P", "events": [{"kind": "call", "at": "2026-11-24"}]}, "strict", 422, "events[0].id"),
+        ("/v1/screenings", {"text": 5}, "strict", 422, "text"),
+    ],
+)
+def test_errors_are_problems_that_name_the_field(keyed, path, body, who, status, field):
+    """Each error is problem+json in both languages."""
+    answer = post(keyed, path, body, who)
+
+    assert (status, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
+    assert not field or field in {e["field"] for e in answer.json()["errors"]}
+
+
+def test_broken_bodies_are_refused(keyed):
+    """Malformed, huge, deep and NaN bodies are errors, never a crash."""
+    server, keys = keyed
+    for content, status in ((b"{", 400), (b'{"case": NaN}', 400), (b"[" * 100_000, 400), (b"x" * (3 * 1024 * 1024), 413)):
+        assert (
+            status
+            == httpx.post(server.url + "/v1/checks", content=content, headers={**keys["strict"], "content-type": "application/json"}).status_code
+        )
+    assert "ready" == httpx.get(server.url + "/readyz").json()["status"]
+
+
+def test_windows_screenings_and_policies(keyed):
+    """The other verbs answer."""
+    server, keys = keyed
+    assert "allow" in {w["outcome"] for w in post(keyed, "/v1/windows", {"case": case() | {"events": []}, "days": 2}).json()}
+    assert post(keyed, "/v1/screenings", {"text": "再不还钱就打断你的腿"}).json()["improper"]
+    assert STRICT.profile == httpx.get(server.url + "/v1/policies", headers=keys["strict"]).json()["profile"]
+    assert "22:00" in str(httpx.get(server.url + "/v1/constraints/cn.collection-standards.hours", headers=keys["strict"]).json())
