@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from fairdunning import condition, workflow
+from fairdunning.constraint import Book
 from fairdunning.engines import compiled, durable_child
 from fairdunning.folder import read_folder
-from fairdunning.policy import Book
 from fairdunning.program import All, Any, Program, Test, Unit, Vector, holds
 from tests.oracle import mutants
 from tests.test_differential import compared

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fairdunning import when
+from fairdunning.constraint import FOREVER, Constraint, Variant
 from fairdunning.errors import LoadError, Problem, Text, did_you_mean
-from fairdunning.policy import FOREVER, Constraint, Policy, Variant
+from fairdunning.policy import Policy
 from fairdunning.schema import fact_schema
 from fairdunning.vocabulary import Fact, Vocabulary
 from fairdunning.yamlfile import Node

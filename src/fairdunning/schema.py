@@ -6,8 +6,8 @@ from typing import Any
 
 from fairdunning import rule as r
 from fairdunning import value as v
+from fairdunning.constraint import CONFIDENCE, FORCES, STATUSES
 from fairdunning.declare import KEYS, SAME, UNITS
-from fairdunning.policy import CONFIDENCE, FORCES, STATUSES
 from fairdunning.vocabulary import TYPES, Fact, Vocabulary
 
 KINDS = ("rule", "policy", "profile", "cases", "vocabulary", "table", "calendar", "case")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from fairdunning.constraint import Cite
 from fairdunning.errors import Text
-from fairdunning.policy import Cite
 
 
 class Outcome(IntEnum):

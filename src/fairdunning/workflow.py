@@ -10,13 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fairdunning.constraint import Book, Constraint, rule_alone
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text, did_you_mean
 from fairdunning.evaluate import context, debts_of, evaluate, lines_of, status_of, vector, zones_of
 from fairdunning.facts import read_case
 from fairdunning.folder import Folder, known, read_folder
-from fairdunning.policy import Book, Constraint, Policy, load, lower, reading, rule_alone
+from fairdunning.policy import Policy, load, lower, reading
 from fairdunning.program import Engine
 from fairdunning.screening.lexicon import Lexicon, load_lexicon
 from fairdunning.screening.screen import content_facts, screen
