@@ -99,6 +99,8 @@ def _when(document: dict[str, Any], lang: str) -> str:
 def _table(entries: list[dict[str, Any]], lang: str) -> Table:
     heads = {"en": ("constraint", "outcome", "what", "by", "missing"), "zh": ("约束", "结论", "内容", "依据", "缺少的事实")}[lang]
     table = Table(*heads)
+    for column in (table.columns[0], table.columns[4]):
+        column.overflow = "fold"  # an id that is cut off cannot be looked up
     for entry in entries:
         cite = entry["cites"][0]
         table.add_row(

@@ -194,7 +194,8 @@ def _names(ctx: Context, constraint: Constraint, variant: Variant) -> dict[str, 
         expr = variant.bound.names.get(name) or _fact_named(name, ctx)
         if expr is not None:
             value = expr.read(ctx, None)
-            found[name] = (written(value, expr, ctx, "en"), written(value, expr, ctx, "zh"))
+            zone = ctx.zone(constraint.clock) or when.zone("UTC")
+            found[name] = (written(value, expr, ctx, "en", zone), written(value, expr, ctx, "zh", zone))
     return found
 
 
@@ -218,7 +219,7 @@ def _literal(value: object) -> str:
     return str(value)
 
 
-def written(value: v.Value, expr: c.Expr, ctx: Context, lang: str) -> str:
+def written(value: v.Value, expr: c.Expr, ctx: Context, lang: str, zone: when.Zone) -> str:
     """A value as text: every possibility, a range when it is not known, ``?`` when nothing is."""
     words = expr.source.words if expr.source else {}
     none = {"en": "none", "zh": "无"}[lang]
@@ -233,20 +234,19 @@ def written(value: v.Value, expr: c.Expr, ctx: Context, lang: str) -> str:
     if isinstance(value, v.Range) and value.lo > value.hi:
         return none
     if isinstance(value, v.Range) and value.lo > -v.BIG:
-        low = _number(value.lo, expr.type, ctx)
+        low = _number(value.lo, expr.type, ctx, zone)
         if value.lo == value.hi:
             return low
-        return f"{low}+" if value.hi >= v.BIG else f"{low}..{_number(value.hi, expr.type, ctx)}"
+        return f"{low}+" if value.hi >= v.BIG else f"{low}..{_number(value.hi, expr.type, ctx, zone)}"
     return "?"
 
 
-def _number(number: int, kind: str, ctx: Context) -> str:
+def _number(number: int, kind: str, ctx: Context, zone: when.Zone) -> str:
     if kind == "money":
         return v.format_money(number, ctx.case.currency or "CNY")
     if kind == "date":
         return when.format_date(number)
     if kind == "datetime":
-        zone = ctx.debtor_zone or when.zone("UTC")
         return zone.format(number)
     if kind == "rate":
         return v.format_rate(number)
