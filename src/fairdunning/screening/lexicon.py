@@ -12,7 +12,7 @@ from fairdunning.folder import known, shipped
 from fairdunning.yamlfile import Node, Problems, read
 
 _KEYS = {"language", "spellings", "concepts", "contexts", "frames", "says", "discloses", "marketing", "traditional", "simplified"}
-_FRAME_KEYS = {"id", "category", "gives", "unless", "sure", "denial", "conditional", "patterns"}
+_FRAME_KEYS = {"id", "category", "gives", "unless", "sure", "denial", "conditional", "debt", "patterns"}
 # what a gap may cross: never the end of a sentence; in Chinese a few characters, in English a few words
 _GAP_WORD = r"[\s,:'’\-]+[^\s.!?]+"
 _GAPS = {
@@ -25,8 +25,8 @@ _GAPS = {
 class Frame:
     """One wrong way to say something: the content facts a hit makes true (or, when not sure, unknown).
 
-    ``denial``: its own words deny something, so a negation in it is no guard. ``conditional``: contexts in which the text gives what one
-    needs to check the claim, so that only the facts of the case can tell.
+    ``denial``: its own words deny something, so a negation in it is no guard. ``debt``: only in a text that speaks of a debt.
+    ``conditional``: contexts in which the text gives what one needs to check the claim, so that only the facts of the case can tell.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Frame:
     claims: frozenset[str]
     sure: bool
     denial: bool
+    debt: bool
     unless: tuple[str, ...]
     conditional: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -118,6 +119,7 @@ def _frame(node: Node, language: str, concepts: dict[str, list[str]], parts: dic
         gives.get("claims", frozenset()),
         sure,
         "denial" in fields,
+        "debt" in fields,
         unless,
         conditional,
         re.compile("|".join(f"(?:{s})" for s in sources)),

@@ -143,6 +143,8 @@ def _hits(text: str, plain: Plain, start: int, end: int, language: Language) -> 
         return []
     found = []
     for frame in language.frames:
+        if frame.debt and not language.discloses.search(plain.text):
+            continue
         match = frame.pattern.search(sentence)
         if (
             match is None
