@@ -48,7 +48,8 @@ def serve(store_url: str, own: Path | None, host: str, port: int) -> None:
         click.echo("no API key exists: make one with `fairdunning keys new`, or serve on 127.0.0.1 / 尚无密钥：请先 `fairdunning keys new`", err=True)
         sys.exit(2)
     try:
-        service.policy(DEFAULT_PROFILE)
+        for profile in service.profiles() or [DEFAULT_PROFILE]:
+            service.policy(profile)
         uvicorn.run(create_app(service, open_to_all=host not in _LOOPBACK), host=host, port=port, log_level="warning")
     except LoadError as error:
         for problem in error.problems:

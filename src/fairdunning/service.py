@@ -214,6 +214,11 @@ class Service:
         with self.store.engine.connect() as connection:
             return connection.execute(select(t.keys.c.id).where(t.keys.c.revoked == 0).limit(1)).one_or_none() is not None
 
+    def profiles(self) -> list[str]:
+        """The profiles that keys in force are bound to."""
+        with self.store.engine.connect() as connection:
+            return list(connection.scalars(select(t.keys.c.profile).where(t.keys.c.revoked == 0).distinct().order_by(t.keys.c.profile)))
+
     def key(self, presented: str) -> Key | None:
         """The key that was presented, None when it is unknown, wrong or revoked."""
         parts = presented.split("_", 2)

@@ -131,9 +131,11 @@ def _as_event(row: Any, debtor: str, at: int, now: int) -> dict[str, Any]:
     entry = {**body, "id": row["id"], "direction": "outbound"}
     if row["debtor"] != debtor:
         entry["counts_for"] = []
-    if row["state"] == "committed":
+    if row["state"] == "committed" and (row["at"] <= at or at < row["not_before"]):
         return {**entry, "at": when.zone("UTC").format(row["at"]), "state": "committed"}
     worst = row["not_before"] if at < row["not_before"] else min(row["not_after"], at)
+    if row["state"] == "committed":  # said to have begun after the instant judged: counted at that instant
+        return {**entry, "at": when.zone("UTC").format(at), "state": "committed"}
     return {**entry, "at": when.zone("UTC").format(worst), "state": "unresolved" if now > row["deadline"] else "reserved"}
 
 
