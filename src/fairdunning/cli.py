@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from fairdunning import __version__, timeline, workflow
@@ -79,9 +81,12 @@ def _print(verdict: Verdict, name: str, lang: str, as_json: bool) -> None:
     if document["cause"] not in {"finding", "none"}:
         console.print(_CAUSES[document["cause"]][lang == "zh"])
     console.print(f"{name}: [{_COLOURS[word]} bold]{_SAID[word][lang == 'zh']}[/]")
-    entries = [*document["findings"], *document["advice"], *document["obligations"]]
-    if entries:
-        console.print(_table(entries, lang))
+    for entry in [*document["findings"], *document["advice"]]:
+        console.print(_entry(entry, lang))
+    if document["obligations"]:
+        console.print({"en": "while doing it, and after", "zh": "执行中及执行后应做到"}[lang] + ":")
+        for entry in document["obligations"]:
+            console.print(Padding(f"{entry['constraint']}: {entry['why'][lang]}", (0, 0, 0, 2)), style="dim")
     if word != "allow":
         console.print(_when(document, lang))
 
@@ -96,21 +101,17 @@ def _when(document: dict[str, Any], lang: str) -> str:
     return first + ("\n" + {"en": "instead", "zh": "可改为"}[lang] + ": " + "; ".join(others) if others else "")
 
 
-def _table(entries: list[dict[str, Any]], lang: str) -> Table:
-    heads = {"en": ("constraint", "outcome", "what", "by", "missing"), "zh": ("约束", "结论", "内容", "依据", "缺少的事实")}[lang]
-    table = Table(*heads)
-    for column in (table.columns[0], table.columns[4]):
-        column.overflow = "fold"  # an id that is cut off cannot be looked up
-    for entry in entries:
-        cite = entry["cites"][0]
-        table.add_row(
-            entry["constraint"],
-            _SAID[entry["outcome"]][lang == "zh"],
-            entry["message"][lang] + "\n" + entry["why"][lang],
-            f"{cite['title'][lang]} {cite['at']}",
-            ", ".join(entry["missing"]),
-        )
-    return table
+def _entry(entry: dict[str, Any], lang: str) -> Group:
+    """One finding: its constraint, what was found and what to do, the article, the facts that are missing."""
+    by, missing, advice = {"en": ("by", "missing", "advice"), "zh": ("依据", "缺少的事实", "建议")}[lang]
+    word = entry["outcome"]
+    said = advice if entry["force"] == "advice" else _SAID[word][lang == "zh"]
+    cites = "; ".join(f"{c['title'][lang]} {c['at']}" for c in entry["cites"])
+    lines = [entry["message"][lang], entry["why"][lang], f"{by}: {cites}"]
+    if entry["missing"]:
+        lines.append(f"{missing}: {', '.join(entry['missing'])}")
+    head = f"[{_COLOURS[word]}]{said}[/] [bold]{entry['constraint']}[/]"
+    return Group(Padding(head, (0, 0, 0, 2)), Padding(escape("\n".join(lines)), (0, 0, 0, 4)))
 
 
 @main.command()

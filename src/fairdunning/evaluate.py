@@ -233,6 +233,9 @@ def written(value: v.Value, expr: c.Expr, ctx: Context, lang: str, zone: when.Zo
         return ", ".join(sorted(word(w) for w in value.may)) or none
     if isinstance(value, v.Range) and value.lo > value.hi:
         return none
+    if isinstance(value, v.Range) and expr.type == "bool":
+        said = {"en": ("no", "yes"), "zh": ("否", "是")}[lang]
+        return said[value.lo] if value.lo == value.hi else "?"
     if isinstance(value, v.Range) and value.lo > -v.BIG:
         low = _number(value.lo, expr.type, ctx, zone)
         if value.lo == value.hi:
