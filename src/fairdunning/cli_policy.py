@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from fairdunning import library, workflow
+from fairdunning import coverage, library, workflow
 from fairdunning.errors import FairdunningError, LoadError
 from fairdunning.policy import Policy, load
 from fairdunning.schema import KINDS, schema
@@ -85,6 +85,28 @@ def test(profile: str, own: Path | None, lang: str) -> None:
         click.echo(failure.say(lang), err=True)
     click.echo(f"{report.ran} cases, {len(report.failures)} failed / {report.ran} 个用例，{len(report.failures)} 个失败")
     sys.exit(1 if report.failures else 0)
+
+
+@policy.command("coverage")
+@click.option("--source", default="", help="One statute, by its name / 仅此法律")
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write pages here / 写入文件夹")
+@profile_option
+@folder_option
+@lang_option
+def coverage_(source: str, folder: Path | None, profile: str, own: Path | None, lang: str) -> None:
+    """List every article of a statute: enforced and tested, or left out and why / 按条文列出覆盖情况."""
+    try:
+        found = [coverage.statute(source, profile, own)] if source else coverage.statutes(profile, own)
+    except LoadError as error:
+        fail(error, lang)
+        return
+    for statute in found:
+        if folder is None:
+            click.echo(coverage.written(statute, lang))
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        for said in ("en", "zh"):
+            (folder / f"{statute.name}.{said}.md").write_text(coverage.written(statute, said), encoding="utf-8")
 
 
 @policy.command()

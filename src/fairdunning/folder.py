@@ -18,7 +18,7 @@ from fairdunning.yamlfile import Node, Problems, read
 
 @dataclass
 class Folder:
-    """What was read, by name; ``digest`` covers every file but cases."""
+    """What was read, by name; ``digest`` covers every file but cases and lists of articles."""
 
     vocabulary: list[Node] = field(default_factory=list)
     rules: dict[str, Node] = field(default_factory=dict)
@@ -27,6 +27,7 @@ class Folder:
     cases: dict[str, Node] = field(default_factory=dict)
     series: dict[str, Node] = field(default_factory=dict)
     calendars: dict[str, Node] = field(default_factory=dict)
+    articles: dict[str, Node] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
     digest: str = ""
 
@@ -59,7 +60,7 @@ def read_folder(own: Path | None = None) -> Folder:
         if own is not None and name.endswith(".cases") and not path.is_relative_to(own):
             continue  # the shipped cases speak of the shipped profiles
         _place(folder, kind, name, node)
-        if not name.endswith(".cases"):
+        if not name.endswith(".cases") and "/articles/" not in name:
             seen.update(f"{kind}/{name}\0".encode() + path.read_bytes())
     folder.digest = "sha256:" + seen.hexdigest()
     return folder
@@ -90,7 +91,7 @@ def _place(folder: Folder, kind: str, name: str, node: Node) -> None:
         table, key = folder.rules, name
     else:
         place = name.split("/")[-2:][0]
-        table = {"series": folder.series, "calendars": folder.calendars}.get(place, folder.policies)
+        table = {"series": folder.series, "calendars": folder.calendars, "articles": folder.articles}.get(place, folder.policies)
         key = name.replace("/", ".")
     if key in table:
         folder.problems.add(node, f"`{key}` is there already; choose another path", f"`{key}` 已存在；请换路径")

@@ -10,7 +10,7 @@ from fairdunning.constraint import CONFIDENCE, FORCES, STATUSES
 from fairdunning.declare import KEYS, SAME, UNITS
 from fairdunning.vocabulary import TYPES, Fact, Vocabulary
 
-KINDS = ("rule", "policy", "profile", "cases", "vocabulary", "table", "calendar", "case")
+KINDS = ("rule", "policy", "profile", "cases", "vocabulary", "table", "calendar", "articles", "case")
 Schema = dict[str, Any]
 _SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
 _TEXT: Schema = {
@@ -234,6 +234,16 @@ def _calendar() -> Schema:
     )
 
 
+def _articles() -> Schema:
+    number = {"type": ["integer", "string"], "pattern": r"^\d+$"}
+    left = {"from": number, "to": number, "left": {"enum": ["people", "out_of_scope"]}, "because": _TEXT}
+    part = _object({**left, "title": _TEXT}, ("from", "to", "title", "left", "because"))
+    single = _object(left, ("from", "to", "left", "because"))
+    names = {"type": "array", "items": {"type": "string"}}
+    lists = {"chapters": {"type": "array", "items": part}, "articles": {"type": "array", "items": single}}
+    return _object({"title": _TEXT, "sources": names, **lists}, ("title", "sources", "chapters"))
+
+
 def _vocabulary() -> Schema:
     fact = {"type": "object", "properties": {"type": {"enum": list(TYPES)}, "en": _SCALAR, "zh": _SCALAR}, "required": ["en", "zh"]}
     return {"type": "object", "additionalProperties": fact}
@@ -308,6 +318,7 @@ def schema(kind: str, vocabulary: Vocabulary) -> Schema:
         "table": _table,
         "calendar": _calendar,
         "vocabulary": _vocabulary,
+        "articles": _articles,
     }
     body = case_schema(vocabulary) if kind == "case" else makers[kind]()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"fairdunning {kind}", **body}
