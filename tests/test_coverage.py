@@ -1,6 +1,7 @@
 """Coverage by article: the printed pages are the repository's, and no constraint or citation may disappear unseen."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from click.testing import CliRunner
 
 from fairdunning.cli import main
 from fairdunning.coverage import numbers, statutes, written
+from fairdunning.folder import read_folder
+from fairdunning.handbook import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ["civil-code", "civil-procedure", "consumer-law", "credit-regulation", "pipl", "public-order-law", "spc-limitation", "spc-private-lending"]
@@ -25,6 +28,25 @@ def test_the_pages_of_the_repository_are_printed_from_the_policies(found):
     stale = [name for name, page in pages.items() if (ROOT / "docs/coverage" / name).read_text() != page]
 
     assert [] == stale
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_handbook_of_the_repository_is_printed_from_the_policies(policy, lang):
+    """`policy handbook --write docs/policies` changes nothing, and each constraint stands in it once."""
+    ((name, page),) = pages(policy, read_folder(), lang)
+
+    assert (ROOT / "docs/policies" / f"{name}.{lang}.md").read_text() == page
+    assert sorted(c.id for c in policy.constraints) == sorted(re.findall(r"^- `(cn\.[\w.-]+)`$", page, re.M))
+
+
+def test_rows_of_the_fact_base_name_constraints_that_exist():
+    """Each constraint that docs/coverage/not-encoded.md names is in a policy file, and each row stands there once."""
+    text = (ROOT / "docs/coverage/not-encoded.md").read_text()
+    there = {f"{name}.{key}" for name, node in read_folder().policies.items() for key in node.mapping["constraints"].mapping}
+    rows = re.findall(r"^\| (?:[^|`]+ \| )?`([\w-]+)` \|", text, re.M)
+
+    assert [] == sorted(set(re.findall(r"`(cn\.[\w.-]+)`", text)) - there)
+    assert 252 == len(rows) == len(set(rows))
 
 
 def test_every_article_has_a_state_and_each_enforced_one_is_tested(found):

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def kind_of(path):
     """Which schema a file must satisfy, by its place."""
-    places = {"vocabulary": "vocabulary", "profiles": "profile", "calendars": "calendar", "series": "table", "articles": "articles"}
+    places = {"vocabulary": "vocabulary", "profiles": "profile", "calendars": "calendar", "series": "table"}
+    places |= {"articles": "articles", "handbook": "handbook"}
     if path.name.endswith(".cases.yaml"):
         return "cases"
     found = [places[p] for p in path.parts if p in places]

@@ -21,6 +21,7 @@ from fairdunning.cli_service import audit, events, keys, serve
 from fairdunning.engines.durable import durable_version
 from fairdunning.errors import CaseError, LoadError
 from fairdunning.folder import shipped
+from fairdunning.library import place
 from fairdunning.policy import load
 from fairdunning.portfolio import portfolio
 from fairdunning.verdict import Verdict
@@ -106,7 +107,7 @@ def _entry(entry: dict[str, Any], lang: str) -> Group:
     by, missing, advice = {"en": ("by", "missing", "advice"), "zh": ("依据", "缺少的事实", "建议")}[lang]
     word = entry["outcome"]
     said = advice if entry["force"] == "advice" else _SAID[word][lang == "zh"]
-    cites = "; ".join(f"{c['title'][lang]} {c['at']}" for c in entry["cites"])
+    cites = "; ".join(f"{c['title'][lang]} {place(c['at'], lang)}" for c in entry["cites"])
     lines = [entry["message"][lang], entry["why"][lang], f"{by}: {cites}"]
     if entry["missing"]:
         lines.append(f"{missing}: {', '.join(entry['missing'])}")

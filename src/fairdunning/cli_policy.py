@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from fairdunning import coverage, library, workflow
+from fairdunning import coverage, handbook, library, workflow
 from fairdunning.errors import FairdunningError, LoadError
+from fairdunning.folder import read_folder
 from fairdunning.policy import Policy, load
 from fairdunning.schema import KINDS, schema
 
@@ -107,6 +108,26 @@ def coverage_(source: str, folder: Path | None, profile: str, own: Path | None, 
         folder.mkdir(parents=True, exist_ok=True)
         for said in ("en", "zh"):
             (folder / f"{statute.name}.{said}.md").write_text(coverage.written(statute, said), encoding="utf-8")
+
+
+@policy.command("handbook")
+@click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write pages here / 写入文件夹")
+@profile_option
+@folder_option
+@lang_option
+def handbook_(folder: Path | None, profile: str, own: Path | None, lang: str) -> None:
+    """Print the policies as a handbook for a team, by the steps of a case / 输出团队手册."""
+
+    def print_it(found: Policy) -> None:
+        for said in ("en", "zh") if folder else (lang,):
+            for name, page in handbook.pages(found, read_folder(own), said):
+                if folder is None:
+                    click.echo(page)
+                else:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    (folder / f"{name}.{said}.md").write_text(page, encoding="utf-8")
+
+    loaded(print_it, profile, own, lang)
 
 
 @policy.command()

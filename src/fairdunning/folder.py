@@ -18,7 +18,7 @@ from fairdunning.yamlfile import Node, Problems, read
 
 @dataclass
 class Folder:
-    """What was read, by name; ``digest`` covers every file but cases and lists of articles."""
+    """What was read, by name; ``digest`` covers every file but cases, lists of articles and handbooks."""
 
     vocabulary: list[Node] = field(default_factory=list)
     rules: dict[str, Node] = field(default_factory=dict)
@@ -28,6 +28,7 @@ class Folder:
     series: dict[str, Node] = field(default_factory=dict)
     calendars: dict[str, Node] = field(default_factory=dict)
     articles: dict[str, Node] = field(default_factory=dict)
+    handbooks: dict[str, Node] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
     digest: str = ""
 
@@ -60,7 +61,7 @@ def read_folder(own: Path | None = None) -> Folder:
         if own is not None and name.endswith(".cases") and not path.is_relative_to(own):
             continue  # the shipped cases speak of the shipped profiles
         _place(folder, kind, name, node)
-        if not name.endswith(".cases") and "/articles/" not in name:
+        if not name.endswith(".cases") and not {"articles", "handbook"} & set(name.split("/")):
             seen.update(f"{kind}/{name}\0".encode() + path.read_bytes())
     folder.digest = "sha256:" + seen.hexdigest()
     return folder
@@ -90,9 +91,8 @@ def _place(folder: Folder, kind: str, name: str, node: Node) -> None:
     elif kind == "rules":
         table, key = folder.rules, name
     else:
-        place = name.split("/")[-2:][0]
-        table = {"series": folder.series, "calendars": folder.calendars, "articles": folder.articles}.get(place, folder.policies)
-        key = name.replace("/", ".")
+        places = {"series": folder.series, "calendars": folder.calendars, "articles": folder.articles, "handbook": folder.handbooks}
+        table, key = places.get(name.split("/")[-2:][0], folder.policies), name.replace("/", ".")
     if key in table:
         folder.problems.add(node, f"`{key}` is there already; choose another path", f"`{key}` 已存在；请换路径")
     table[key] = node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def described(policy: Policy, name: str, lang: str) -> Iterator[str]:
     yield f"{con.id}: {getattr(con.title, lang)}"
     for variant in con.variants:
         yield f"  {heads['force']} {variant.force}, {heads['from']} {_day(variant.start)} {heads['until']} {_day(variant.end)}"
-        yield f"    {heads['by']} {getattr(variant.cite.title, lang)} {variant.cite.at} ({heads['confidence']}: {variant.cite.confidence})"
+        source = f"{getattr(variant.cite.title, lang)} {place(variant.cite.at, lang)}"
+        yield f"    {heads['by']} {source} ({heads['confidence']}: {variant.cite.confidence})"
         for key, (_, value) in variant.values.items():
             yield f"    {heads['values']} {key}: {said(value)}"
         for key, cite in variant.unless.items():
@@ -79,9 +81,19 @@ def _examples(variant: Variant, lang: str) -> Iterator[str]:
                 yield texts[lang]
 
 
+def place(at: str, lang: str) -> str:
+    """A place in a source as people write it: words for what is no article number."""
+    if lang == "en" or "§" in at:
+        return at
+    found = re.fullmatch(r"(point|item) (\d+)", at)
+    if found:
+        return f"第 {found[2]} {'点' if found[1] == 'point' else '项'}"
+    return "条款号未核实" if "not verified" in at else ""
+
+
 def cites(con: Constraint, lang: str) -> str:
     """The sources of a constraint on one line."""
-    return "; ".join(sorted({f"{getattr(v.cite.title, lang)} {v.cite.at}".strip() for v in con.variants}))
+    return "; ".join(sorted({f"{getattr(v.cite.title, lang)} {place(v.cite.at, lang)}".strip() for v in con.variants}))
 
 
 def found(policy: Policy, words: tuple[str, ...]) -> Iterator[Constraint]:

@@ -10,7 +10,7 @@ from fairdunning.constraint import CONFIDENCE, FORCES, STATUSES
 from fairdunning.declare import KEYS, SAME, UNITS
 from fairdunning.vocabulary import TYPES, Fact, Vocabulary
 
-KINDS = ("rule", "policy", "profile", "cases", "vocabulary", "table", "calendar", "articles", "case")
+KINDS = ("rule", "policy", "profile", "cases", "vocabulary", "table", "calendar", "articles", "handbook", "case")
 Schema = dict[str, Any]
 _SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
 _TEXT: Schema = {
@@ -244,6 +244,11 @@ def _articles() -> Schema:
     return _object({"title": _TEXT, "sources": names, **lists}, ("title", "sources", "chapters"))
 
 
+def _handbook() -> Schema:
+    section = _object({"title": _TEXT, "constraints": {"type": "array", "items": {"type": "string"}}}, ("title", "constraints"))
+    return _object({"title": _TEXT, "sections": {"type": "array", "items": section}}, ("title", "sections"))
+
+
 def _vocabulary() -> Schema:
     fact = {"type": "object", "properties": {"type": {"enum": list(TYPES)}, "en": _SCALAR, "zh": _SCALAR}, "required": ["en", "zh"]}
     return {"type": "object", "additionalProperties": fact}
@@ -319,6 +324,7 @@ def schema(kind: str, vocabulary: Vocabulary) -> Schema:
         "calendar": _calendar,
         "vocabulary": _vocabulary,
         "articles": _articles,
+        "handbook": _handbook,
     }
     body = case_schema(vocabulary) if kind == "case" else makers[kind]()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"fairdunning {kind}", **body}
