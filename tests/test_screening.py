@@ -125,3 +125,14 @@ def test_an_ordinary_reminder_is_allowed(policy, call):
     call["debts"][0]["total_due"] = "6499.20 CNY"
 
     assert "allow" == workflow.check(sms(call, text), policy, "case").outcome.word
+
+
+def test_an_amount_in_another_currency_is_unknown_not_an_error(policy, call):
+    """A text that names dollars for a debt in yuan flags for the amount; it does not refuse the case."""
+    call["action"]["kind"] = "sms"
+    call["debts"][0]["total_due"] = "3066.20 CNY"
+    call["message"] = {"text": "【某消费金融】您的借款已逾期，应还 $500，请尽快还款"}
+    verdict = workflow.check(call, policy, "case")
+
+    assert "flag" == verdict.outcome.word
+    assert "cn.consumer-protection.amount-above-ledger" in {f.constraint for f in verdict.findings}

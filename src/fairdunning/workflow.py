@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from fairdunning.yamlfile import Node, Problems
 MAX_DOCUMENT = 20 * 1024 * 1024
 EXPECTATIONS = ("wrong", "undecided", "silent", "not_in_force")
 CASE_KEYS = {"name", "constraint", "profile", "given", "with", "unless", "expect"}
+_MONEY = re.compile(r"-?\d+(?:\.\d+)? ([A-Z]{3})")
 _WORDS = {2: "wrong", 1: "undecided", 0: "silent"}
 
 
@@ -103,7 +105,19 @@ def screened(document: Any, file: str = "case") -> Any:
         raise CaseError([Problem(file, 0, "message.text", Text("must be text", "应为文本"))])
     found = content_facts(screen(message["text"], lexicon()))
     given = {k: x for k, x in message.items() if k != "text"}
+    if found["amounts"] and not _currencies({**document, "message": given}) <= {a["amount"][-3:] for a in found["amounts"]}:
+        found["amounts"] = None  # another currency than the ledger's: nothing to compare, so unknown
     return {**document, "message": {**found, **given}}
+
+
+def _currencies(value: Any) -> set[str]:
+    """The currencies of every amount in a document."""
+    if isinstance(value, dict):
+        return set().union(*(_currencies(v) for v in value.values())) if value else set()
+    if isinstance(value, list):
+        return set().union(*(_currencies(v) for v in value)) if value else set()
+    found = _MONEY.fullmatch(value) if isinstance(value, str) else None
+    return {found[1]} if found else set()
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from fairdunning.errors import Text
@@ -190,8 +191,7 @@ def _amounts(text: str) -> list[str]:
             currency = {"$": "USD", "£": "GBP", "€": "EUR", "₹": "INR", "usd": "USD", "dollars": "USD"}.get(
                 match["before"] or match["unit"] or "", "CNY"
             )
-            scaled = f"{float(number) * 10000:.2f}" if match["unit"] == "万元" else f"{float(number):.2f}"
-            found.append(f"{scaled} {currency}")
+            found.append(f"{Decimal(number) * (10000 if match['unit'] == '万元' else 1):.2f} {currency}")
     return found
 
 
