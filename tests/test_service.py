@@ -17,9 +17,10 @@ from sqlalchemy import event, text
 from fairdunning import when
 from fairdunning.cli import main
 from fairdunning.errors import StoreError
-from fairdunning.service import Key, Service
-from fairdunning.store import ledger
-from fairdunning.store.ledger import Store
+from fairdunning.service import Service
+from fairdunning.store import ledger, records
+from fairdunning.store.database import Store
+from fairdunning.store.keys import Key, Keys
 
 STRICT = Key("k", frozenset({"checker"}), "cn-consumer-finance-company-strict", None, "enforce")
 NOON = when.parse_datetime("2026-11-24T12:00:00+08:00")
@@ -65,8 +66,15 @@ def talk(number, at):
 
 
 @pytest.fixture
-def service(tmp_path):
-    found = Service(Store(tmp_path / "ledger.db"))
+def service(store_url, tmp_path):
+    found = Service(Store(store_url), key_file=tmp_path / "key")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def sqlite_service(tmp_path):
+    found = Service(Store(f"sqlite:///{tmp_path / 'ledger.db'}"))
     yield found
     found.close()
 
@@ -171,12 +179,13 @@ def test_the_same_idempotency_key_gives_the_same_answer(service):
         service.check(case(number="A-2"), STRICT, (NOON, NOON + 60), "once")
 
 
-def test_no_verdict_without_its_record(service):
+def test_no_verdict_without_its_record(sqlite_service):
     """A full database answers block, and holds nothing."""
 
     def full(connection, _record):
         connection.execute("PRAGMA max_page_count=1")
 
+    service = sqlite_service
     event.listen(service.store.engine, "connect", full)
     service.store.engine.dispose()
     big = case()
@@ -189,19 +198,33 @@ def test_no_verdict_without_its_record(service):
 
 
 def test_a_changed_record_is_found(service):
-    """Every record is linked to the one before: any change is found and placed."""
-    for i in range(4):
-        service.check(case(number=f"A-{i}"), STRICT)
-    with service.store.engine.begin() as connection:
-        assert (4, None) == ledger.verify(connection)
-        connection.execute(text("update records set body = replace(body, 'allow', 'block') where seq = 3"))
-        assert (2, 3) == ledger.verify(connection)
+    """Sealed records stand in the tree: any change of a body, an entry, its place or a checkpoint is found and named."""
+    numbers = [service.check(case(number=f"A-{i}"), STRICT)["id"] for i in range(4)]
+    assert 4 == records.seal(service.store, service.signer)["size"]
+    assert records.seal(service.store, service.signer) is None
+    changes = {
+        "update bodies set body = replace(body, 'allow', 'block') where record = :n": "its body was changed",
+        "update records set at = at + 1 where id = :n": "its entry was changed",
+        "delete from records where id = :n": "",
+    }
+    for statement, said in changes.items():
+        with service.store.engine.connect() as connection:
+            assert "" == records.verify(connection)
+            connection.execute(text(statement), {"n": numbers[2]})
+            found = records.verify(connection)
+            assert found
+            assert said in found
+            connection.rollback()
+    with service.store.engine.connect() as connection:
+        connection.execute(text("update checkpoints set root = :r"), {"r": "ab" * 32})
+        assert "signature" in records.verify(connection)
+        connection.rollback()
 
 
-def test_a_second_process_is_refused(service):
+def test_a_second_process_is_refused(sqlite_service):
     """One SQLite file has one serving process."""
     done = subprocess.run(
-        [sys.executable, "-m", "fairdunning", "audit", "verify", "--store", f"sqlite:///{service.store.path}"],
+        [sys.executable, "-m", "fairdunning", "audit", "verify", "--store", sqlite_service.store.url.render_as_string()],
         capture_output=True,
         text=True,
         check=False,
@@ -211,15 +234,15 @@ def test_a_second_process_is_refused(service):
     assert "use its API" in done.stderr
 
 
-def test_another_schema_version_is_refused(tmp_path):
+def test_another_schema_version_is_refused(store_url):
     """A store of another version is a clear error, unchanged."""
-    store = Store(tmp_path / "old.db")
+    store = Store(store_url)
     with store.writing() as connection:
         connection.execute(text("update meta set value = '99'"))
     store.close()
 
     with pytest.raises(StoreError, match="schema version 99"):
-        Store(tmp_path / "old.db")
+        Store(store_url)
 
 
 def test_import_keeps_the_rest_and_reports_rejected_lines(tmp_path):
@@ -239,8 +262,8 @@ def test_import_keeps_the_rest_and_reports_rejected_lines(tmp_path):
 class Server:
     """A server process over one store."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, store, *more):
+        self.store, self.more = store, more
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -248,7 +271,7 @@ class Server:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([sys.executable, "-m", "fairdunning", "serve", "--store", f"sqlite:///{self.path}", "--port", str(self.port)])
+        self.process = subprocess.Popen([sys.executable, "-m", "fairdunning", "serve", "--store", self.store, "--port", str(self.port), *self.more])
         for _ in range(200):
             try:
                 if httpx.get(self.url + "/healthz").status_code == 200:
@@ -265,11 +288,11 @@ class Server:
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory):
     """A server with a key of a strict profile, and one that may do nothing."""
-    path = tmp_path_factory.mktemp("server") / "ledger.db"
-    service = Service(Store(path))
-    keys = {"strict": service.new_key(["checker", "auditor"], STRICT.profile), "auditor": service.new_key(["auditor"], STRICT.profile)}
-    service.close()
-    server = Server(path)
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('server') / 'ledger.db'}")
+    made = Keys(store)
+    keys = {"strict": made.new(["checker", "auditor"], STRICT.profile), "auditor": made.new(["auditor"], STRICT.profile)}
+    store.close()
+    server = Server(store.url.render_as_string())
     yield server, {name: {"authorization": f"Bearer {key}"} for name, key in keys.items()}
     server.kill()
 

@@ -15,9 +15,11 @@ from rich.padding import Padding
 from rich.table import Table
 
 from fairdunning import __version__, timeline, workflow
+from fairdunning.cli_audit import audit, replay
 from fairdunning.cli_policy import DEFAULT_PROFILE, fail, folder_option, lang_option, policy, profile_option
+from fairdunning.cli_review import review
 from fairdunning.cli_screen import screen
-from fairdunning.cli_service import audit, events, keys, serve
+from fairdunning.cli_service import events, keys, serve
 from fairdunning.engines.durable import durable_version
 from fairdunning.errors import CaseError, LoadError
 from fairdunning.folder import shipped
@@ -138,7 +140,7 @@ def doctor() -> None:
 
 main.add_command(policy)
 main.add_command(screen)
-for _command in (serve, keys, events, audit):
+for _command in (serve, keys, events, audit, replay, review):
     main.add_command(_command)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.resources
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,13 +11,16 @@ from fairdunning import value as v
 from fairdunning import when
 from fairdunning.errors import LoadError, Text, did_you_mean
 from fairdunning.names import Scope, literal
+from fairdunning.proof import policy_digest
 from fairdunning.table import Rows, Table
 from fairdunning.yamlfile import Node, Problems, read
 
 
 @dataclass
 class Folder:
-    """What was read, by name; ``digest`` covers every file but cases, lists of articles and handbooks."""
+    """What was read, by name; ``digest`` covers every file but cases, lists of articles and handbooks; ``files`` are
+    those, by name and text; ``places``: the base folder and the organisation's own.
+    """
 
     vocabulary: list[Node] = field(default_factory=list)
     rules: dict[str, Node] = field(default_factory=dict)
@@ -31,6 +33,8 @@ class Folder:
     handbooks: dict[str, Node] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
     digest: str = ""
+    files: list[tuple[str, str]] = field(default_factory=list)
+    places: tuple[Path, Path | None] = (Path(), None)
 
 
 def shipped() -> Path:
@@ -41,17 +45,17 @@ def shipped() -> Path:
     return Path(str(importlib.resources.files("fairdunning").joinpath("law")))
 
 
-def read_folder(own: Path | None = None) -> Folder:
-    """Reads the shipped files and, over them, an organisation's own; problems are noted in the folder."""
-    folder, base = Folder(), shipped()
-    seen = hashlib.sha256()
+def read_folder(own: Path | None = None, base: Path | None = None) -> Folder:
+    """Reads the shipped files (or those under ``base``) and, over them, an organisation's own; problems are noted in the folder."""
+    base = base or shipped()
+    folder = Folder(places=(base, own))
     places = [(p, "rules", n) for p, n in _files(base / "rules")]
     places += [(p, "policies", n) for p, n in _files(base / "policies")]
     if own is not None:
         places += [(p, "rules" if n.startswith("rules/") else "policies", n.removeprefix("rules/")) for p, n in _files(own)]
     for path, kind, name in places:
         if "content/lexicon/" in f"{kind}/{name}":
-            seen.update(f"{kind}/{name}\0".encode() + path.read_bytes())  # read by the screening, part of the digest
+            _keep(folder, f"{kind}/{name}", path)  # read by the screening, part of the digest
             continue
         try:
             node = read(path, _shown(path))
@@ -62,9 +66,13 @@ def read_folder(own: Path | None = None) -> Folder:
             continue  # the shipped cases speak of the shipped profiles
         _place(folder, kind, name, node)
         if not name.endswith(".cases") and not {"articles", "handbook"} & set(name.split("/")):
-            seen.update(f"{kind}/{name}\0".encode() + path.read_bytes())
-    folder.digest = "sha256:" + seen.hexdigest()
+            _keep(folder, f"{kind}/{name}", path)
+    folder.digest = policy_digest([list(f) for f in folder.files])
     return folder
+
+
+def _keep(folder: Folder, name: str, path: Path) -> None:
+    folder.files.append((name, path.read_bytes().decode("utf-8", "replace")))
 
 
 def _shown(path: Path) -> str:

@@ -64,11 +64,13 @@ class Policy:
     timetables: frozenset[when.Timetable] = frozenset()
     clock_spans: frozenset[when.Period] = frozenset()
     zones: frozenset[str] = frozenset()
+    places: tuple[Path, Path | None] = (Path(), None)
+    files: tuple[tuple[str, str], ...] = ()
 
 
-def load(profile: str, own: Path | None = None) -> Policy:
+def load(profile: str, own: Path | None = None, base: Path | None = None) -> Policy:
     """The policy of a profile; raises LoadError with everything wrong in any file."""
-    folder = read_folder(own)
+    folder = read_folder(own, base)
     book = Book(folder, parse_vocabulary(folder.vocabulary, folder.problems))
     check_rules(folder, book.vocabulary)
     chosen = folder.profiles.get(profile)
@@ -126,7 +128,7 @@ def _profile(name: str, node: Node, found: list[Constraint], book: Book) -> Poli
     unused = tuple(con.id for con in found if con not in used and con.variants and con.id.rpartition(".")[0] in places)
     return Policy(name, book.folder.digest, book.vocabulary, used, program, slots, units, reading(program, slots), records, raised,
                   parts.get("given"), parts.get("assume"), unused, frozenset(book.marks.timetables), frozenset(book.marks.clock_spans),
-                  frozenset(con.zone for con in used))
+                  frozenset(con.zone for con in used), book.folder.places, tuple(book.folder.files))
 
 
 def _check_profile_facts(parts: dict[str, Node], book: Book) -> None:

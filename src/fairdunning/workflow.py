@@ -83,7 +83,7 @@ def engine_for(policy: Policy) -> Engine:
 
 def check(document: Any, policy: Policy, file: str, engine: Engine | None = None) -> Verdict:
     """The verdict on one document, its text screened first, with when it becomes lawful and what would be lawful instead."""
-    full = screened(document, file)
+    full = screened(document, file, lexicon(policy.places[1], policy.places[0]))
     verdict = evaluate(full, policy, engine, file)
     if full is not document:
         verdict = replace(verdict, content="screened")
@@ -91,19 +91,19 @@ def check(document: Any, policy: Policy, file: str, engine: Engine | None = None
 
 
 @lru_cache
-def lexicon(own: Path | None = None) -> Lexicon:
+def lexicon(own: Path | None = None, base: Path | None = None) -> Lexicon:
     """The lexicon, read once."""
-    return load_lexicon(own)
+    return load_lexicon(own, base)
 
 
-def screened(document: Any, file: str = "case") -> Any:
+def screened(document: Any, file: str = "case", words: Lexicon | None = None) -> Any:
     """The document with the content facts of its ``message.text``; facts that the caller gives stand. Raises CaseError."""
     message = document.get("message") if isinstance(document, dict) else None
     if not isinstance(message, dict) or "text" not in message:
         return document
     if not isinstance(message["text"], str):
         raise CaseError([Problem(file, 0, "message.text", Text("must be text", "应为文本"))])
-    found = content_facts(screen(message["text"], lexicon()))
+    found = content_facts(screen(message["text"], words or lexicon()))
     given = {k: x for k, x in message.items() if k != "text"}
     if found["amounts"] and not _currencies({**document, "message": given}) <= {a["amount"][-3:] for a in found["amounts"]}:
         found["amounts"] = None  # another currency than the ledger's: nothing to compare, so unknown

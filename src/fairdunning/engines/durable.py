@@ -38,6 +38,7 @@ class DurableEngine:
         self.program, self.limit = program, limit
         self.command = command or [sys.executable, "-m", "fairdunning.engines.durable_child"]
         self.child: subprocess.Popen[bytes] | None = None
+        self.losses = 0
         self._lost_at = float("-inf")
         self._rest = b""
 
@@ -86,7 +87,7 @@ class DurableEngine:
         return line.decode()
 
     def _lose(self, why: str) -> EngineLost:
-        self._lost_at = time.monotonic()
+        self._lost_at, self.losses = time.monotonic(), self.losses + 1
         self.close()
         return EngineLost(f"durable-rules {why}")
 

@@ -63,10 +63,10 @@ class Lexicon:
     traditional: dict[str, str] = field(default_factory=dict)
 
 
-def load_lexicon(own: Path | None = None) -> Lexicon:
+def load_lexicon(own: Path | None = None, base: Path | None = None) -> Lexicon:
     """Reads the shipped lexicon and an organisation's ``content/lexicon`` folder; raises LoadError with everything wrong."""
     problems, lexicon = Problems(), Lexicon()
-    folders = [shipped() / "rules" / "content" / "lexicon", *([own / "rules" / "content" / "lexicon"] if own else [])]
+    folders = [(base or shipped()) / "rules" / "content" / "lexicon", *([own / "rules" / "content" / "lexicon"] if own else [])]
     for path in sorted(p for folder in folders for p in folder.glob("*.yaml")):
         try:
             _add(lexicon, read(path), problems)

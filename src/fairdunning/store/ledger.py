@@ -1,90 +1,25 @@
-"""The store: append events once, hold contacts, write records in the transaction of what they record."""
+"""The ledger: events appended once, contacts held and settled, a debtor's history as it counts."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import rfc8785
-from sqlalchemy import Connection, create_engine, event, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from fairdunning import when
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
+from fairdunning.store.records import canonical, digest
 
 GRACE_SECONDS = 60
 HELD = ("reserved", "committed")
-FIRST_HASH = "0" * 64
 
 
-def canonical(body: Any) -> str:
-    """RFC 8785 JSON; raises StoreError for what it cannot say."""
-    try:
-        return rfc8785.dumps(body).decode()
-    except rfc8785.CanonicalizationError as error:
-        raise StoreError(Text(f"not plain JSON: {error}", f"不是规范的 JSON：{error}")) from error
-
-
-def digest(text: str) -> str:
-    """SHA-256 in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-class Store:
-    """One SQLite file, one serving process; every write happens under one lock, in one transaction."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.lock = path, threading.RLock()
-        self._guard = self._alone(path)
-        self.engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
-        event.listen(self.engine, "connect", _pragmas)
-        with self.engine.begin() as connection:
-            t.metadata.create_all(connection)
-            found = connection.scalar(select(t.meta.c.value).where(t.meta.c.key == "version"))
-            if found is None:
-                connection.execute(insert(t.meta).values(key="version", value=t.VERSION))
-            elif found != t.VERSION:
-                raise StoreError(
-                    Text(
-                        f"the store has schema version {found}, this program {t.VERSION}; use the matching version",
-                        f"存储的架构版本为 {found}，本程序为 {t.VERSION}；请使用匹配的版本",
-                    )
-                )
-
-    @staticmethod
-    def _alone(path: Path) -> IO[str]:
-        file = path.with_name(path.name + ".lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise StoreError(Text(f"another process serves `{path}`; use its API", f"另一进程正在使用 `{path}`；请使用其接口")) from error
-        return file
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """The one writer: a transaction that is committed at the end or not at all."""
-        with self.lock, self.engine.begin() as connection:
-            yield connection
-
-    def close(self) -> None:
-        """Lets another process use the file."""
-        self.engine.dispose()
-        self._guard.close()
-
-
-def _pragmas(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def keys_of(debtor: str | None, address: str | None) -> tuple[str, ...]:
+    """What a check or an event of this debtor and address must be alone with."""
+    return tuple(f"{kind}:{name}" for kind, name in (("debtor", debtor), ("address", address)) if name)
 
 
 # --- events ------------------------------------------------------------------------------------------------------------
@@ -183,26 +118,3 @@ def settle(connection: Connection, number: str, state: str, at: int | None) -> d
         "state": state,
         "inside_window": inside if row.state == "reserved" else row.at is None or row.not_before <= row.at <= row.not_after,
     }
-
-
-# --- records -----------------------------------------------------------------------------------------------------------
-
-
-def record(connection: Connection, number: str, kind: str, body: dict[str, Any]) -> str:
-    """Writes a record linked to the one before; returns its hash, the receipt."""
-    previous = connection.scalar(select(t.records.c.hash).order_by(t.records.c.seq.desc()).limit(1)) or FIRST_HASH
-    at, text = int(time.time()), canonical(body)
-    sealed = digest(f"{previous}\n{number}\n{kind}\n{at}\n{text}")
-    connection.execute(insert(t.records).values(id=number, kind=kind, at=at, body=text, previous=previous, hash=sealed))
-    return sealed
-
-
-def verify(connection: Connection) -> tuple[int, int | None]:
-    """How many records there are, and the first whose hash or link does not hold (None: all hold)."""
-    previous, count = FIRST_HASH, 0
-    for row in connection.execute(select(t.records).order_by(t.records.c.seq)).yield_per(1000):
-        expected = digest(f"{previous}\n{row.id}\n{row.kind}\n{row.at}\n{row.body}")
-        if row.previous != previous or row.hash != expected:
-            return count, row.seq
-        previous, count = row.hash, count + 1
-    return count, None

@@ -1,26 +1,37 @@
-"""The JSON API: checks and reservations, events, verdicts, windows, screenings, policies; errors as problem+json."""
+"""The JSON API: checks and reservations, events, verdicts, reviews, windows, screenings, policies; errors as problem+json."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import secrets
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from fairdunning import __version__, library, timeline, when, workflow
-from fairdunning.errors import CaseError, LoadError, StoreError
+from fairdunning.errors import CaseError, StoreError
+from fairdunning.policy import Policy
 from fairdunning.screening.screen import screen
-from fairdunning.service import ROLES, Key, Service
+from fairdunning.service import Service
+from fairdunning.store import records
+from fairdunning.store.keys import ROLES, Key
+from fairdunning.web.limits import MAX_BODY, Rates, add_errors, add_limits
+from fairdunning.web.metrics import Metrics
 
-MAX_BODY = 2 * 1024 * 1024
 LOCAL = Key("local", frozenset(ROLES), "cn-consumer-finance-company", None, "enforce")
+PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}, "description": "a problem document"}
+ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 411, 413, 415, 422, 429), PROBLEM)
 
 
 class _Model(BaseModel):
@@ -69,60 +80,131 @@ class Words(_Model):
     text: str
 
 
-def problem(status: int, title: str, problems: list[dict[str, str]] | None = None) -> JSONResponse:
-    """An error as problem+json, naming each field."""
-    body = {"type": "about:blank", "title": title, "status": status, "errors": problems or []}
-    return JSONResponse(body, status, media_type="application/problem+json")
+class Decision(_Model):
+    """What a reviewer decides, why, and until when a release holds."""
+
+    decision: Literal["release", "uphold", "reschedule"]
+    reason: str = Field(min_length=1, max_length=4000)
+    until: str | None = Field(None, examples=["2026-11-25T18:00:00+08:00"])
 
 
-def create_app(service: Service, *, open_to_all: bool = False) -> FastAPI:
-    """The application over one service; without keys only a loopback address is served (``open_to_all``: keys are required always)."""
-    app = FastAPI(title="fairdunning", version=__version__, description="Ask before you collect: allow, flag or block / 催收动作事前合规检查")
-    _errors(app)
-    _limits(app)
+class Published(_Model):
+    """The files of an organisation's own folder, by path."""
+
+    profile: str = Field(min_length=1, max_length=200)
+    files: dict[str, str] = Field(max_length=500)
+
+
+def create_app(service: Service, *, open_to_all: bool = False, per_second: float = 500.0, publish_to: str = "") -> FastAPI:
+    """The application over one service; without keys only a loopback address is served (``open_to_all``: keys are required always).
+
+    ``per_second``: requests a key may make; ``publish_to``: a file that every checkpoint is appended to.
+    """
+    app = FastAPI(title="fairdunning", version=__version__, description="Ask before you collect: allow, flag or block / 催收动作事前合规检查",
+                  lifespan=_sealing(service, publish_to), responses=ERRORS)
+    metrics = Metrics()
+    add_errors(app)
+    add_limits(app, Rates(per_second))
 
     async def key(authorization: Annotated[str | None, Header()] = None) -> Key:
-        if not open_to_all and not await run_in_threadpool(service.has_keys):
+        if not open_to_all and not await run_in_threadpool(service.keys.any):
             return LOCAL
-        found = await run_in_threadpool(service.key, (authorization or "").removeprefix("Bearer ").strip())
+        found = await run_in_threadpool(service.keys.get, (authorization or "").removeprefix("Bearer ").strip())
         if found is None:
             raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
         return found
 
     held = Depends(key)
 
-    def role(needed: str) -> Callable[[Key], Awaitable[Key]]:
+    def role(*needed: str) -> Any:
         async def check_role(found: Key = held) -> Key:
-            if needed not in found.roles and "admin" not in found.roles:
-                raise HTTPException(403, f"the key has no role `{needed}` / 密钥没有 `{needed}` 角色")
+            if not {*needed, "admin"} & found.roles:
+                raise HTTPException(403, f"the key has none of the roles {', '.join(needed)} / 密钥缺少角色")
             return found
 
-        return check_role
+        return Depends(check_role)
 
-    checker, reader = Depends(role("checker")), Depends(role("auditor"))
-    _checks(app, service, checker)
-    _reading(app, service, checker, reader)
+    _checks(app, service, role("checker"), metrics)
+    _reading(app, service, role("checker"), role("auditor"))
+    _reviews(app, service, role("reviewer"))
+    _policies(app, service, role("checker", "policy_editor"), role("policy_editor"))
+    _health(app, service, metrics)
     return app
 
 
-def _checks(app: FastAPI, service: Service, checker: Any) -> None:
-    @app.post("/v1/checks")
-    def checks(body: Check, key: Key = checker, idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> dict[str, Any]:
-        """Judge a planned action; with `reserve` hold it when it is allowed."""
+def _sealing(service: Service, publish_to: str) -> Any:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        """Seals every half second and once more at the end; a checkpoint is published before the next one is made."""
+        over = asyncio.Event()
+
+        async def run() -> None:
+            while not over.is_set():
+                try:
+                    while found := await run_in_threadpool(records.seal, service.store, service.signer):
+                        await run_in_threadpool(_publish, publish_to, found)
+                except (SQLAlchemyError, OSError):
+                    service.sealing_failed += 1
+                try:
+                    await asyncio.wait_for(over.wait(), 0.5)
+                except TimeoutError:
+                    continue
+
+        task = asyncio.create_task(run())
+        yield
+        over.set()
+        await task
+
+    return lifespan
+
+
+def _publish(publish_to: str, checkpoint: dict[str, Any]) -> None:
+    if publish_to:
+        with Path(publish_to).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(checkpoint) + "\n")
+
+
+def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> None:
+    def judged(body: Check, key: Key, idempotency: str) -> dict[str, Any]:
         window = None
         if body.reserve is not None:
             window = _instant(body.reserve.not_before, "reserve.not_before"), _instant(body.reserve.not_after, "reserve.not_after")
-        return service.check(body.case, key, window, idempotency_key or "")
+        start = time.perf_counter()
+        envelope = service.check(body.case, key, window, idempotency)
+        metrics.checked(envelope, time.perf_counter() - start)
+        return envelope
+
+    @app.post("/v1/checks")
+    def checks(body: Check, key: Key = checker, idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> dict[str, Any]:
+        """Judge a planned action; with `reserve` hold it when it is allowed."""
+        return judged(body, key, idempotency_key or "")
+
+    @app.post("/v1/checks:batch")
+    async def batch(request: Request, key: Key = checker) -> StreamingResponse:
+        """Judge a stream of checks, one JSON document a line; answers stream back in the same order, as fast as they are read."""
+
+        async def answers() -> AsyncIterator[str]:
+            number = 0
+            async for line in _lines(request):
+                number += 1
+                if line.strip():
+                    yield json.dumps(await run_in_threadpool(_one, line, number, lambda body: judged(body, key, "")), ensure_ascii=False) + "\n"
+
+        return StreamingResponse(answers(), media_type="application/x-ndjson")
 
     @app.post("/v1/reservations/{number}:commit")
     def commit(number: str, body: Began, key: Key = checker) -> dict[str, Any]:
         """Say that the contact began."""
-        return service.settle(number, "committed", _instant(body.at, "at"), key)
+        found = service.settle(number, "committed", _instant(body.at, "at"), key)
+        metrics.reservations.labels("committed").inc()
+        return found
 
     @app.post("/v1/reservations/{number}:cancel")
     def cancel(number: str, key: Key = checker) -> dict[str, Any]:
         """Say that the contact was not made."""
-        return service.settle(number, "cancelled", None, key)
+        found = service.settle(number, "cancelled", None, key)
+        metrics.reservations.labels("cancelled").inc()
+        return found
 
     @app.post("/v1/events")
     def events(body: Events, key: Key = checker) -> dict[str, Any]:
@@ -130,11 +212,42 @@ def _checks(app: FastAPI, service: Service, checker: Any) -> None:
         return service.append(body.debtor, body.events, key)
 
 
+async def _lines(request: Request) -> AsyncIterator[str]:
+    """The body line by line; a line longer than a body may be ends the stream."""
+    rest = b""
+    async for part in request.stream():
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+        if len(rest) > MAX_BODY:
+            yield ""
+            return
+    yield rest.decode("utf-8", "replace")
+
+
+def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> dict[str, Any]:
+    """One line's answer, or what is wrong with the line: never an end of the stream."""
+    try:
+        return {"line": number, **judged(Check.model_validate(workflow.parse_json(line, f"line {number}")))}
+    except CaseError as error:
+        found = [{"field": p.key, "en": p.text.en, "zh": p.text.zh} for p in error.problems]
+    except StoreError as error:
+        found = [{"field": "", "en": error.text.en, "zh": error.text.zh}]
+    except (ValueError, RequestValidationError) as error:
+        found = [{"field": "", "en": str(error)[:500], "zh": str(error)[:500]}]
+    return {"line": number, "outcome": None, "errors": found}
+
+
+def _running(service: Service, key: Key) -> Policy:
+    with service.store.writing() as connection:
+        return service.loaded(connection, key.profile).policy
+
+
 def _reading(app: FastAPI, service: Service, checker: Any, reader: Any) -> None:
     @app.post("/v1/windows")
     def windows(body: Windows, key: Key = checker) -> list[dict[str, str]]:
         """When the action is lawful in the next days, from what the case brings."""
-        return [w.document() for w in timeline.windows(workflow.screened(body.case), service.policy(key.profile), body.days)]
+        return [w.document() for w in timeline.windows(workflow.screened(body.case), _running(service, key), body.days)]
 
     @app.post("/v1/screenings")
     def screenings(body: Words, _: Key = checker) -> dict[str, Any]:
@@ -149,34 +262,90 @@ def _reading(app: FastAPI, service: Service, checker: Any, reader: Any) -> None:
             raise HTTPException(404, "there is no such verdict / 没有该裁定")
         return found
 
+    @app.post("/v1/verdicts/{number}:replay")
+    def replay(number: str, _: Key = reader) -> dict[str, Any]:
+        """Judge a recorded case again under the policy of its time: the same body, or the differences by name."""
+        return service.replay(number)
+
+
+def _reviews(app: FastAPI, service: Service, reviewer: Any) -> None:
+    @app.get("/v1/reviews")
+    def listed(
+        _: Key = reviewer, state: Literal["open", "claimed", "decided"] | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    ) -> list[dict[str, Any]]:
+        """Flagged actions that wait for a person, the oldest first."""
+        return service.review_list(state, limit)
+
+    @app.get("/v1/reviews/{number}")
+    def shown(number: str, _: Key = reviewer) -> dict[str, Any]:
+        """One review with its verdict and case."""
+        return service.review_show(number)
+
+    @app.post("/v1/reviews/{number}:claim")
+    def claim(number: str, key: Key = reviewer) -> dict[str, Any]:
+        """Take a review; of two who ask one gets it."""
+        return service.review_claim(number, key)
+
+    @app.post("/v1/reviews/{number}:decide")
+    def decide(number: str, body: Decision, key: Key = reviewer) -> dict[str, Any]:
+        """Release, uphold or reschedule, with a reason."""
+        return service.review_decide(number, key, body.decision, body.reason, _instant(body.until, "until") if body.until else None)
+
+
+def _policies(app: FastAPI, service: Service, reader: Any, editor: Any) -> None:
     @app.get("/v1/policies")
-    def policies(key: Key = checker) -> dict[str, Any]:
+    def policies(key: Key = reader) -> dict[str, Any]:
         """The policy that this key runs."""
-        found = service.policy(key.profile)
+        found = _running(service, key)
         return {"profile": found.profile, "digest": found.digest, "constraints": [c.id for c in found.constraints]}
 
+    @app.post("/v1/policies")
+    def publish(body: Published, key: Key = editor) -> dict[str, Any]:
+        """Load a folder over the shipped law, run its cases and put it in force; what fails never replaces what runs."""
+        with tempfile.TemporaryDirectory() as place:
+            for name, text in body.files.items():
+                path = (Path(place) / name).resolve()
+                if not path.is_relative_to(Path(place).resolve()) or path.suffix != ".yaml":
+                    raise HTTPException(422, f"`{name[:200]}` is no name of a policy file / 不是策略文件名")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            return service.publish(body.profile, Path(place), key.id)
+
     @app.get("/v1/constraints/{name}")
-    def constraint(name: str, key: Key = checker) -> dict[str, Any]:
+    def constraint(name: str, key: Key = reader) -> dict[str, Any]:
         """One constraint in words."""
         try:
-            return {lang: list(library.described(service.policy(key.profile), name, lang)) for lang in ("en", "zh")}
+            return {lang: list(library.described(_running(service, key), name, lang)) for lang in ("en", "zh")}
         except KeyError as error:
             raise HTTPException(404, str(error.args[0])) from error
 
+
+def _health(app: FastAPI, service: Service, metrics: Metrics) -> None:
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         """Whether the process runs."""
         return {"status": "ok", "version": __version__}
 
     @app.get("/readyz")
-    def readyz() -> dict[str, Any]:
+    def readyz() -> Response:
         """Whether it can answer: the store takes writes, policies and engines are there."""
-        with service.store.writing():
-            return {
-                "status": "ready",
-                "policies": {p.profile: p.digest for p in service.policies.values()},
-                "engines": sorted({e.name for e in service.engines.values()}),
-            }
+        try:
+            with service.store.writing() as connection:
+                waiting, lag = records.unsealed(connection)
+        except SQLAlchemyError as error:
+            return JSONResponse({"status": "not ready", "why": type(error).__name__}, 503)
+        engines = sorted({found.engine.name for found in [*service.folder.values(), *service.versions.values()]})
+        return JSONResponse({"status": "ready", "policies": service.digests(), "engines": engines, "unsealed": waiting, "audit_lag": lag})
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def prometheus() -> PlainTextResponse:
+        """Counters in the exposition format of Prometheus."""
+        with service.store.engine.connect() as connection:
+            waiting, lag = records.unsealed(connection)
+        metrics.unsealed.set(waiting)
+        metrics.lag.set(lag)
+        metrics.engine_alone.set(any(getattr(f.engine, "alone", False) for f in [*service.folder.values(), *service.versions.values()]))
+        return PlainTextResponse(metrics.text().decode(), media_type="text/plain; version=0.0.4")
 
 
 def _instant(text: str, field: str) -> int:
@@ -188,43 +357,3 @@ def _instant(text: str, field: str) -> int:
         ) from error
 
 
-def _errors(app: FastAPI) -> None:
-    @app.exception_handler(CaseError)
-    @app.exception_handler(LoadError)
-    def refused(_: Request, error: Any) -> Response:
-        return problem(422, "the case cannot be read / 案情无法读取", [{"field": p.key, "en": p.text.en, "zh": p.text.zh} for p in error.problems])
-
-    @app.exception_handler(StoreError)
-    def conflict(_: Request, error: Any) -> Response:
-        return problem(404 if error.missing else 409, f"{error.text.en} / {error.text.zh}")
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: Any) -> Response:
-        found = [{"field": ".".join(str(x) for x in e["loc"] if x != "body"), "en": str(e["msg"]), "zh": str(e["msg"])} for e in error.errors()]
-        return problem(422, "the request is not valid / 请求无效", found)
-
-    @app.exception_handler(HTTPException)
-    def known(_: Request, error: Any) -> Response:
-        return problem(error.status_code, str(error.detail))
-
-
-def _limits(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def limited(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        length = request.headers.get("content-length", "0")
-        if request.method == "POST" and not length.isdigit():
-            return problem(411, "the length of the body is missing / 缺少请求体长度")
-        if int(length if length.isdigit() else 0) > MAX_BODY:
-            return problem(413, f"the body is larger than {MAX_BODY} bytes / 请求体过大")
-        if request.method == "POST" and int(length):
-            try:
-                json.loads(await request.body(), parse_constant=_refuse)
-            except (ValueError, RecursionError):
-                return problem(400, "the body is not valid JSON / 请求体不是有效的 JSON")
-        response = await call_next(request)
-        response.headers["x-request-id"] = request.headers.get("x-request-id", secrets.token_hex(8))[:100]
-        return response
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(name)

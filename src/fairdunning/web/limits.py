@@ -1,0 +1,104 @@
+"""Errors as problem+json, body and rate limits, request ids, logs without personal data."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from fairdunning.errors import CaseError, LoadError, StoreError
+
+MAX_BODY = 2 * 1024 * 1024
+STREAMS = {"/v1/checks:batch"}
+log = logging.getLogger("fairdunning.requests")
+
+
+def problem(status: int, title: str, problems: list[dict[str, str]] | None = None, **headers: str) -> JSONResponse:
+    """An error as problem+json, naming each field."""
+    body = {"type": "about:blank", "title": title, "status": status, "errors": problems or []}
+    return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
+
+
+def add_errors(app: FastAPI) -> None:
+    """Turns every error of ours and of the framework into a problem document."""
+
+    @app.exception_handler(CaseError)
+    @app.exception_handler(LoadError)
+    def refused(_: Request, error: Any) -> Response:
+        return problem(422, "the case cannot be read / 案情无法读取", [{"field": p.key, "en": p.text.en, "zh": p.text.zh} for p in error.problems])
+
+    @app.exception_handler(StoreError)
+    def conflict(_: Request, error: Any) -> Response:
+        return problem(404 if error.missing else 409, f"{error.text.en} / {error.text.zh}")
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: Any) -> Response:
+        found = [{"field": ".".join(str(x) for x in e["loc"] if x != "body"), "en": str(e["msg"]), "zh": str(e["msg"])} for e in error.errors()]
+        return problem(422, "the request is not valid / 请求无效", found)
+
+    @app.exception_handler(HTTPException)
+    def known(_: Request, error: Any) -> Response:
+        return problem(error.status_code, str(error.detail), None, **(error.headers or {}))
+
+
+class Rates:
+    """A bucket of tokens per key: so many requests a second, twice as many at once."""
+
+    def __init__(self, per_second: float) -> None:
+        self.per_second = per_second
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def take(self, who: str) -> float:
+        """Takes one; returns the seconds to wait, 0 when there was one."""
+        now = time.monotonic()
+        left, at = self._buckets.get(who, (2 * self.per_second, now))
+        left = min(2 * self.per_second, left + (now - at) * self.per_second)
+        self._buckets[who] = (max(0.0, left - 1), now)
+        return 0.0 if left >= 1 else (1 - left) / self.per_second
+
+
+def add_limits(app: FastAPI, rates: Rates) -> None:
+    """Refuses bodies that are too large, have no length or are no JSON, and callers that ask too often; logs each request."""
+
+    @app.middleware("http")
+    async def limited(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        number, start = request.headers.get("x-request-id", secrets.token_hex(8))[:100], time.perf_counter()
+        response = await _refusal(request, rates) or await call_next(request)
+        response.headers["x-request-id"] = number
+        entry = {"id": number, "method": request.method, "path": request.scope.get("route") and request.scope["route"].path,
+                 "status": response.status_code, "ms": round((time.perf_counter() - start) * 1000, 1)}
+        log.info(json.dumps(entry))
+        return response
+
+
+async def _refusal(request: Request, rates: Rates) -> Response | None:
+    wait = rates.take(request.headers.get("authorization", "")[:16])
+    if wait and request.url.path.startswith("/v1/"):
+        return problem(429, "too many requests / 请求过于频繁", None, **{"retry-after": str(int(wait) + 1)})
+    if request.method != "POST" or request.url.path in STREAMS:
+        return None
+    length = request.headers.get("content-length", "")
+    if not length.isdigit():
+        return problem(411, "the length of the body is missing / 缺少请求体长度")
+    if int(length) > MAX_BODY:
+        return problem(413, f"the body is larger than {MAX_BODY} bytes / 请求体过大")
+    if int(length) and "json" not in request.headers.get("content-type", "").lower():
+        return problem(415, "the body must be application/json / 请求体须为 application/json")
+    if int(length):
+        try:
+            json.loads(await request.body(), parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return problem(400, "the body is not valid JSON / 请求体不是有效的 JSON")
+    return None
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)

@@ -1,0 +1,79 @@
+"""The tree, its proofs and signatures against their own definitions, written out here once more."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairdunning.audit import Frontier, Signer, Tree
+from fairdunning.errors import StoreError
+from fairdunning.proof import Broken, check_signature, consistent, leaf, root_of
+
+
+def plain_root(leaves):
+    """RFC 9162 2.1.1, word for word."""
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1
+    while k * 2 < len(leaves):
+        k *= 2
+    return hashlib.sha256(b"\x01" + plain_root(leaves[:k]) + plain_root(leaves[k:])).digest()
+
+
+def leaves_of(size):
+    return [leaf(str(i).encode()) for i in range(size)]
+
+
+@given(st.integers(1, 70), st.data())
+def test_proofs_lead_to_the_root_and_no_other_leaf_does(size, data):
+    """Each leaf is proved in each tree; another leaf, index or path is not."""
+    leaves = leaves_of(size)
+    tree, index = Tree(leaves), data.draw(st.integers(0, size - 1))
+    path = tree.inclusion(index, size)
+
+    assert plain_root(leaves) == root_of(leaves[index], index, size, path)
+    assert plain_root(leaves) != root_of(leaf(b"other"), index, size, path)
+    if path:
+        with pytest.raises(Broken):
+            root_of(leaves[index], index, size, path[:-1])
+
+
+@given(st.integers(1, 70), st.integers(1, 70))
+def test_a_tree_continues_its_beginning_and_nothing_else(a, b):
+    """Consistency holds between any two sizes, and not for a changed beginning."""
+    first, second = sorted((a, b))
+    leaves = leaves_of(second)
+    path = Tree(leaves).consistency(first, second)
+    old, new = plain_root(leaves[:first]), plain_root(leaves)
+
+    assert consistent(first, second, old, new, path)
+    if first < second:
+        changed = plain_root([leaf(b"changed"), *leaves[1:first]])
+        assert not consistent(first, second, changed, new, path)
+
+
+@given(st.integers(0, 70))
+def test_the_frontier_grows_to_the_same_root(size):
+    """Leaf by leaf, through its written form."""
+    frontier = Frontier()
+    for found in leaves_of(size):
+        frontier.append(found)
+        frontier = Frontier.read(frontier.written())
+
+    assert (plain_root(leaves_of(size)).hex() if size else hashlib.sha256(b"").hexdigest()) == frontier.root()
+
+
+def test_a_checkpoint_is_bound_to_its_key_and_text(tmp_path):
+    """Another size, root or key is found; a lost key is an error, never a new one in silence."""
+    signer = Signer.of(tmp_path / "key", None)
+    found = signer.checkpoint(3, "ab" * 32, "2026-11-25T00:00:00Z")
+    check_signature(found, signer.public)
+    for changed in ({**found, "size": 4}, {**found, "root": "cd" * 32}, {**found, "at": "x"}):
+        with pytest.raises(Broken, match="signature"):
+            check_signature(changed, signer.public)
+    with pytest.raises(StoreError, match="missing"):
+        Signer.of(tmp_path / "gone", signer.public)
+    with pytest.raises(StoreError, match="not the one"):
+        Signer.of(tmp_path / "key", "00" * 32)
+    assert 0o600 == (tmp_path / "key").stat().st_mode & 0o777
