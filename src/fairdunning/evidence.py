@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from itertools import pairwise
@@ -46,7 +47,8 @@ def export(connection: Connection, folder: Path, debtor: str | None = None, verd
     _json(folder / "consistency.json", steps)
     for digest in sorted(_digests(chosen)):
         _json(folder / "policies" / (digest.removeprefix("sha256:") + ".json"), published.files_of(connection, digest))
-    _json(folder / "manifest.json", {"public_key": points[-1]["key"], "records": len(chosen), "fairdunning": __version__})
+    written = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*.json*"))}
+    _json(folder / "manifest.json", {"public_key": points[-1]["key"], "records": len(chosen), "fairdunning": __version__, "files": written})
     (folder / "verify.py").write_text(Path(proof.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "README.txt").write_text(README, encoding="utf-8")
     return len(chosen)

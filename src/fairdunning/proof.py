@@ -120,6 +120,8 @@ def _checkpoints(folder: Path, key: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in (folder / "checkpoints.jsonl").read_text(encoding="utf-8").splitlines()]
     proofs = json.loads((folder / "consistency.json").read_text(encoding="utf-8"))
     for checkpoint in found:
+        if checkpoint["key"] != key:
+            raise Broken(f"checkpoint {checkpoint['size']}: it names another key")
         check_signature(checkpoint, key)
     for old, new in itertools.pairwise(found):
         path = [bytes.fromhex(p) for p in proofs[f"{old['size']}-{new['size']}"]]
@@ -133,6 +135,9 @@ def verify(folder: Path, key: str = "") -> str:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if key and key != manifest["public_key"]:
         raise Broken("the pack is signed with another key than the one given")
+    for name, digest in manifest["files"].items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise Broken(f"{name}: the file was changed")
     records, checkpoints = _records(folder), _checkpoints(folder, key or manifest["public_key"])
     inclusion, last = json.loads((folder / "inclusion.json").read_text(encoding="utf-8")), checkpoints[-1]
     for record in records:

@@ -6,10 +6,10 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +29,7 @@ from fairdunning.store.keys import ROLES, Key
 from fairdunning.web.limits import MAX_BODY, Rates, add_errors, add_limits
 from fairdunning.web.metrics import Metrics
 
+MAX_BATCH = 1024 * 1024 * 1024
 LOCAL = Key("local", frozenset(ROLES), "cn-consumer-finance-company", None, "enforce")
 PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}, "description": "a problem document"}
 ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 411, 413, 415, 422, 429), PROBLEM)
@@ -179,16 +180,17 @@ def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> N
         """Judge a planned action; with `reserve` hold it when it is allowed."""
         return judged(body, key, idempotency_key or "")
 
-    @app.post("/v1/checks:batch")
+    @app.post("/v1/checks:batch", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
     async def batch(request: Request, key: Key = checker) -> StreamingResponse:
-        """Judge a stream of checks, one JSON document a line; answers stream back in the same order, as fast as they are read."""
+        """Judge many checks, one JSON document a line; answers stream back in the same order as fast as they are read."""
+        lines = await _spooled(request)
 
-        async def answers() -> AsyncIterator[str]:
-            number = 0
-            async for line in _lines(request):
-                number += 1
-                if line.strip():
-                    yield json.dumps(await run_in_threadpool(_one, line, number, lambda body: judged(body, key, "")), ensure_ascii=False) + "\n"
+        def answers() -> Iterator[str]:
+            with lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        found = _one(line.decode("utf-8", "replace"), number, lambda body: judged(body, key, ""))
+                        yield json.dumps(found, ensure_ascii=False) + "\n"
 
         return StreamingResponse(answers(), media_type="application/x-ndjson")
 
@@ -212,21 +214,24 @@ def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> N
         return service.append(body.debtor, body.events, key)
 
 
-async def _lines(request: Request) -> AsyncIterator[str]:
-    """The body line by line; a line longer than a body may be ends the stream."""
-    rest = b""
+async def _spooled(request: Request) -> IO[bytes]:
+    """The body on disk when it is large: memory stays bounded however many lines there are; raises HTTPException."""
+    file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=MAX_BODY)  # noqa: SIM115 - closed by who reads it
+    size = 0
     async for part in request.stream():
-        *whole, rest = (rest + part).split(b"\n")
-        for line in whole:
-            yield line.decode("utf-8", "replace")
-        if len(rest) > MAX_BODY:
-            yield ""
-            return
-    yield rest.decode("utf-8", "replace")
+        size += len(part)
+        if size > MAX_BATCH:
+            file.close()
+            raise HTTPException(413, f"the body is larger than {MAX_BATCH} bytes / 请求体过大")
+        await run_in_threadpool(file.write, part)
+    file.seek(0)
+    return file
 
 
 def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> dict[str, Any]:
     """One line's answer, or what is wrong with the line: never an end of the stream."""
+    if len(line) > MAX_BODY:
+        return {"line": number, "outcome": None, "errors": [{"field": "", "en": "the line is too long", "zh": "该行过长"}]}
     try:
         return {"line": number, **judged(Check.model_validate(workflow.parse_json(line, f"line {number}")))}
     except CaseError as error:

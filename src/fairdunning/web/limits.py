@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from fairdunning.errors import CaseError, LoadError, StoreError
@@ -38,6 +39,14 @@ def add_errors(app: FastAPI) -> None:
     @app.exception_handler(StoreError)
     def conflict(_: Request, error: Any) -> Response:
         return problem(404 if error.missing else 409, f"{error.text.en} / {error.text.zh}")
+
+    @app.exception_handler(DataError)
+    def unstorable(_: Request, _error: Any) -> Response:
+        return problem(422, "the store cannot hold a value of the request (a NUL character?) / 请求含存储无法保存的值")
+
+    @app.exception_handler(SQLAlchemyError)
+    def store_lost(_: Request, error: Any) -> Response:
+        return problem(503, f"the store does not answer: {type(error).__name__} / 存储无响应", None, **{"retry-after": "1"})
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: Any) -> Response:

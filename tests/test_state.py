@@ -1,0 +1,420 @@
+"""Reviews, evidence, policies in force, replay, erasure, imports and the client, on both stores where the store matters."""
+
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx
+import openpyxl
+import pyarrow
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+
+from fairdunning import evidence, when
+from fairdunning.cli import main
+from fairdunning.client import ApiError, Client
+from fairdunning.errors import LoadError, StoreError
+from fairdunning.service import Service
+from fairdunning.store import records
+from fairdunning.store.database import Store
+from fairdunning.store.keys import Key, Keys
+from tests.test_service import NOON, Server, case, stamp, talk
+
+CHECKER = Key("planner", frozenset({"checker"}), "cn-consumer-finance-company", None, "enforce")
+REVIEWER = Key("reviewer", frozenset({"reviewer"}), "cn-consumer-finance-company", None, "enforce")
+
+
+@pytest.fixture
+def service(store_url, tmp_path):
+    found = Service(Store(store_url), key_file=tmp_path / "key")
+    yield found
+    found.close()
+
+
+def flagged(service, number="A-1"):
+    """Three conversations today: the profile that is not strict flags the fourth."""
+    service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], CHECKER)
+    return service.check(case(number=number), CHECKER, (NOON, NOON + 60))
+
+
+# --- reviews -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_release_is_honoured_by_the_next_check_and_by_no_other_action(service):
+    """Flag, claim, release: the same action is then allowed and held; another action of the debtor is not."""
+    first = flagged(service)
+    assert ("flag", None) == (first["outcome"], first["reservation"])
+    assert first["review"] == flagged(service)["review"]
+    service.review_claim(first["review"], REVIEWER)
+    service.review_decide(first["review"], REVIEWER, "release", "the debtor asked to be called back", int(time.time()) + 3600)
+    again = service.check(case(), CHECKER, (NOON, NOON + 60))
+
+    assert ("allow", True) == (again["outcome"], again["reservation"] is not None)
+    assert "flag" == flagged(service, "A-2")["outcome"]
+    assert service.replay(again["id"])["same"]
+
+
+def test_a_block_is_not_released(service):
+    """A release lifts the named flags only; a blocking finding stands."""
+    first = flagged(service)
+    service.review_claim(first["review"], REVIEWER)
+    service.review_decide(first["review"], REVIEWER, "release", "asked", int(time.time()) + 3600)
+    again = service.check({**case(), "debts": [{**case()["debts"][0], "due": "2027-01-01"}]}, CHECKER, (NOON, NOON + 60))
+
+    assert "block" == again["outcome"]
+    assert again["review"] is None
+
+
+def test_four_eyes_reasons_and_ends(service):
+    """The planner, the planner's agency, a decision without claim, reason or end: all refused, and nothing changes."""
+    number = flagged(service)["review"]
+    later = int(time.time()) + 60
+    for key in (CHECKER, replace(REVIEWER, id="planner")):
+        with pytest.raises(StoreError, match="cannot review"):
+            service.review_claim(number, key)
+    with pytest.raises(StoreError, match="claim the review"):
+        service.review_decide(number, REVIEWER, "uphold", "no", None)
+    service.review_claim(number, REVIEWER)
+    for decision, reason, until, said in (("release", "x", None, "30 days"), ("release", "x", later + 40 * 86400, "30 days"),
+                                          ("uphold", " ", None, "reason"), ("wave", "x", later, "release")):
+        with pytest.raises(StoreError, match=said):
+            service.review_decide(number, REVIEWER, decision, reason, until)
+    assert "claimed" == service.review_show(number)["state"]
+    service.review_decide(number, REVIEWER, "uphold", "three are enough", None)
+    with pytest.raises(StoreError, match="claim"):
+        service.review_decide(number, REVIEWER, "release", "again", later)
+    assert "flag" == service.check(case(), CHECKER, (NOON, NOON + 60))["outcome"]
+
+
+def test_an_agency_does_not_review_its_own_plans(service):
+    """Two keys of one agency are one pair of eyes."""
+    agency = replace(CHECKER, collector="G1")
+    service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], agency)
+    number = service.check(case(), agency, (NOON, NOON + 60))["review"]
+    with pytest.raises(StoreError, match="cannot review"):
+        service.review_claim(number, replace(REVIEWER, collector="G1"))
+    assert "claimed" == service.review_claim(number, replace(REVIEWER, collector="G2"))["state"]
+
+
+def test_of_many_who_claim_one_gets_it(service):
+    """Sixteen reviewers at once."""
+    number = flagged(service)["review"]
+
+    def claim(i):
+        try:
+            return service.review_claim(number, replace(REVIEWER, id=f"r{i}"))["claimed_by"]
+        except StoreError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        got = [g for g in pool.map(claim, range(16)) if g]
+    assert 1 == len(got)
+    assert [got[0]] == [r["claimed_by"] for r in service.review_list(None, 10)]
+
+
+# --- policies in force, replay, shadow ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path):
+    folder = tmp_path / "house"
+    assert 0 == CliRunner().invoke(main, ["init", str(folder)]).exit_code
+    return folder
+
+
+def test_a_published_policy_runs_at_once_and_the_past_replays_under_its_own(service, house):
+    """One conversation more a day is refused after the publication; the verdict before it still gives the same body."""
+    house_key = replace(CHECKER, profile="house")
+    service.publish("house", house, "ann")
+    service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(2)], house_key)
+    before = service.check(case(), house_key)
+    policy = house / "house" / "rules.yaml"
+    policy = policy if policy.exists() else next(p for p in house.rglob("*.yaml") if "constraints:" in p.read_text())
+    policy.write_text(policy.read_text().replace("cap: 2", "cap: 1"))
+    cases = next(house.rglob("*.cases.yaml"))
+    cases.write_text(cases.read_text().replace("expect: silent", "expect: wrong"))
+    second = service.publish("house", house, "bob")
+    after = service.check(case(), house_key)
+
+    assert before["verdict"]["policy"]["digest"] != after["verdict"]["policy"]["digest"] == second["digest"] == service.digests()["house"]
+    assert "flag" == before["outcome"] == after["outcome"]
+    assert service.replay(before["id"])["same"]
+    assert service.replay(after["id"])["same"]
+
+
+def test_what_fails_its_cases_never_replaces_what_runs(service, house):
+    """The failing case is named with file and line, and the digest in force stays."""
+    first = service.publish("house", house, "ann")["digest"]
+    cases = next(house.rglob("*.cases.yaml"))
+    cases.write_text(cases.read_text().replace("expect: silent", "expect: wrong"))
+    with pytest.raises(LoadError) as raised:
+        service.publish("house", house, "bob")
+
+    assert any(p.line > 0 and "expected wrong" in p.text.en for p in raised.value.problems)
+    assert first == service.digests()["house"]
+
+
+def test_two_services_never_answer_under_two_digests_after_a_publication(postgres, house, tmp_path):
+    """Two processes' worth of services on one PostgreSQL: once `publish` has returned, every answer is of the new digest."""
+    url = postgres()
+    one, two = (Service(Store(url), key_file=tmp_path / "key") for _ in range(2))
+    key = replace(CHECKER, profile="house")
+    one.publish("house", house, "ann")
+    policy = next(p for p in house.rglob("*.yaml") if "constraints:" in p.read_text())
+    policy.write_text(policy.read_text().replace("cap: 2", "cap: 1"))
+    cases = next(house.rglob("*.cases.yaml"))
+    cases.write_text(cases.read_text().replace("expect: silent", "expect: wrong"))
+    published, answers = [], []
+
+    def ask(i):
+        asked = time.monotonic()
+        found = (one, two)[i % 2].check(case(f"P-{i}", number=f"A-{i}"), key)
+        answers.append((asked, found["verdict"]["policy"]["digest"]))
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(ask, i) for i in range(20)]
+        new = pool.submit(lambda: (one.publish("house", house, "bob")["digest"], published.append(time.monotonic())))
+        jobs += [pool.submit(ask, i) for i in range(20, 60)]
+        digest = new.result()[0]
+        _ = [j.result() for j in jobs]
+    late = [d for at, d in answers if at > published[0]]
+    one.close()
+    two.close()
+
+    assert late
+    assert {digest} == set(late)
+
+
+def test_a_shadow_profile_is_recorded_and_binds_nobody(service):
+    """A stricter profile would have blocked; the answer stays a flag."""
+    service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], CHECKER)
+    found = service.check(case(), replace(CHECKER, shadow="cn-consumer-finance-company-strict"))
+
+    assert "flag" == found["outcome"]
+    assert "block" == service.verdict(found["id"])["shadow"]["outcome"]
+
+
+# --- evidence and erasure ----------------------------------------------------------------------------------------------
+
+
+def sealed(service):
+    while records.seal(service.store, service.signer):
+        pass
+
+
+def pack(service, folder, **select):
+    with service.store.engine.connect() as connection:
+        return evidence.export(connection, folder, **select)
+
+
+def verified(folder, *arguments):
+    return subprocess.run([sys.executable, "-I", str(folder / "verify.py"), str(folder), *arguments], capture_output=True, text=True, check=False)
+
+
+def test_an_evidence_pack_verifies_alone_and_every_changed_byte_is_found(service, tmp_path):
+    """The verifier runs isolated; a byte flipped in any file of the pack is found and placed."""
+    for i in range(5):
+        service.check(case(number=f"A-{i}"), CHECKER)
+        sealed(service)
+    folder = tmp_path / "pack"
+    pack(service, folder, debtor="P-1")
+    good = verified(folder, service.signer.public)
+    assert (0, True) == (good.returncode, "records hold in 5 checkpoints" in good.stdout), good.stdout + good.stderr
+
+    for path in [p for p in folder.rglob("*.json*") if p.name != "manifest.json"]:
+        whole = path.read_bytes()
+        for place in (len(whole) // 3, len(whole) // 2, len(whole) - 20):
+            changed = bytearray(whole)
+            changed[place] ^= 1
+            path.write_bytes(bytes(changed))
+            bad = verified(folder, service.signer.public)
+            assert (1, "BROKEN") == (bad.returncode, bad.stdout[:6]), (path, place, bytes(whole[place - 20 : place + 20]))
+        path.write_bytes(whole)
+    assert 1 == verified(folder, "00" * 32).returncode
+
+
+def test_erasure_waits_for_the_term_and_leaves_the_tree_whole(service, tmp_path):
+    """Inside the retention term it refuses; after it bodies are gone, proofs hold, the past is unknown and the verdict says erased."""
+    service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], CHECKER)
+    first = service.check(case(), CHECKER)
+    sealed(service)
+    with pytest.raises(StoreError, match="must still be kept"), service.store.writing() as connection:
+        records.erase(connection, "P-1", int(time.time()) - 5 * 365 * 86400)
+    with service.store.writing() as connection:
+        assert 2 == records.erase(connection, "P-1", int(time.time()) + 10)
+    with service.store.engine.connect() as connection:
+        assert "" == records.verify(connection)
+
+    assert service.verdict(first["id"])["erased"]
+    assert service.replay(first["id"])["erased"]
+    assert 0 == pack(service, tmp_path / "pack") - 2
+    assert 0 == verified(tmp_path / "pack").returncode
+    after = service.check(case(), CHECKER)["verdict"]
+    assert "flag" == after["outcome"]
+    assert any("history" in f or "events" in f for u in after["unknown"] for f in u["facts"])
+
+
+# --- imports -----------------------------------------------------------------------------------------------------------
+
+ROWS = [
+    {"客户号": "P-1", "流水": "X1", "时间": "2026-11-24 09:00:00", "结果": "接通", "号码": "N1"},
+    {"客户号": "P-1", "流水": "X2", "时间": "2026-11-24 09:30:00", "结果": "未接", "号码": "N1"},
+    {"客户号": "P-1", "流水": "X3", "时间": "someday", "结果": "未接", "号码": "N1"},
+    {"客户号": "P-1", "流水": "X4", "时间": "2026-11-24 09:40:00", "结果": "别的", "号码": "N1"},
+]
+MAPPING = """columns: {debtor: 客户号, id: 流水, at: 时间, outcome: 结果, address: 号码}
+constants: {kind: call, direction: outbound, person: P1}
+words: {outcome: {接通: conversation, 未接: no_answer}}
+zone: Asia/Shanghai
+"""
+
+
+def written(folder, kind):
+    path = folder / f"log.{kind}"
+    if kind == "csv":
+        path.write_text("\n".join([",".join(ROWS[0]), *(",".join(r.values()) for r in ROWS)]), encoding="utf-8-sig")
+    elif kind == "jsonl":
+        path.write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in ROWS))
+    elif kind == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
+    else:
+        book = openpyxl.Workbook()
+        for row in ([*ROWS[0]], *([*r.values()] for r in ROWS)):
+            book.active.append(row)
+        book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "xlsx"])
+def test_each_kind_of_file_is_imported_by_a_mapping(tmp_path, kind):
+    """Good rows are kept under our names and zone, bad ones named with their line; twice is once."""
+    (tmp_path / "map.yaml").write_text(MAPPING)
+    store = f"sqlite:///{tmp_path / 'l.db'}"
+    command = ["events", "import", str(written(tmp_path, kind)), "--mapping", str(tmp_path / "map.yaml"), "--store", store]
+    first, second = (CliRunner().invoke(main, command) for _ in range(2))
+
+    assert "2 accepted, 0 known, 2 rejected" in first.output, first.output
+    assert "0 accepted, 2 known, 2 rejected" in second.output
+    assert "no word for `别的`" in first.output
+    service = Service(Store(store))
+    found = service.check(case(at=NOON), CHECKER)
+    service.close()
+    assert "allow" == found["outcome"]
+
+
+def test_a_mapping_without_what_an_event_needs_is_an_error(tmp_path):
+    """The mapping's file, line and missing names are said, and nothing is imported."""
+    (tmp_path / "map.yaml").write_text("columns: {debtor: a}\nzone: Mars/Olympus\ncolums: {}\n")
+    done = CliRunner().invoke(main, ["events", "import", str(written(tmp_path, "csv")), "--mapping", str(tmp_path / "map.yaml"),
+                                     "--store", f"sqlite:///{tmp_path / 'l.db'}"])
+
+    assert 2 == done.exit_code
+    for said in ("`id` comes from no column", "unknown time zone", "did you mean `columns`"):
+        assert said in done.output
+
+
+# --- over HTTP, on PostgreSQL ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served(postgres, tmp_path_factory):
+    """Two servers over one PostgreSQL."""
+    url, key_file = postgres(), str(tmp_path_factory.mktemp("keys") / "key")
+    store = Store(url)
+    made = Keys(store)
+    keys = {name: made.new([*roles], "cn-consumer-finance-company") for name, roles in
+            (("planner", ("checker",)), ("reviewer", ("reviewer",)), ("auditor", ("auditor",)), ("editor", ("policy_editor",)))}
+    store.close()
+    servers = [Server(url, "--signing-key", key_file) for _ in range(2)]
+    yield servers, keys
+    for server in servers:
+        server.kill()
+
+
+def test_two_servers_share_one_cap_and_one_queue(served):
+    """Forty callers over two processes: at most three held; a flag of one process is reviewed through the other."""
+    servers, keys = served
+
+    def ask(i):
+        with Client(servers[i % 2].url, keys["planner"]) as client:
+            return client.check(case("Q-1", number=f"A-{i}", address="NQ"), (stamp(NOON), stamp(NOON + 60)))
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(40)))
+    assert 3 == sum(a["reservation"] is not None for a in answers)
+
+    with Client(servers[0].url, keys["planner"]) as planner, Client(servers[1].url, keys["reviewer"]) as reviewer:
+        planner.events("Q-2", [{**talk(f"Q{i}", NOON - 600 * i - 60), "address": "NR"} for i in range(3)])
+        flag = planner.check(case("Q-2", address="NR"), (stamp(NOON), stamp(NOON + 60)))
+        assert flag["review"] in {r["id"] for r in reviewer.reviews("open")}
+        with pytest.raises(ApiError) as refused:
+            planner.claim(flag["review"])
+        assert 403 == refused.value.status
+        reviewer.claim(flag["review"])
+        until = when.zone("UTC").format(int(time.time()) + 600)
+        reviewer.decide(flag["review"], "release", "asked for a call", until)
+        assert "allow" == planner.check(case("Q-2", address="NR"), (stamp(NOON), stamp(NOON + 60)))["outcome"]
+
+
+def test_records_are_sealed_within_seconds_and_metrics_say_so(served):
+    """Readiness, metrics and the sealed verdict."""
+    servers, keys = served
+    with Client(servers[0].url, keys["planner"]) as client:
+        number = client.check(case("M-1", address="NM"))["id"]
+    for _ in range(40):
+        ready = httpx.get(servers[1].url + "/readyz").json()
+        if ready["unsealed"] == 0:
+            break
+        time.sleep(0.1)
+    with Client(servers[1].url, keys["auditor"]) as auditor:
+        assert auditor.verdict(number)["sealed"]
+        assert auditor.replay(number)["same"]
+    metrics = httpx.get(servers[0].url + "/metrics").text
+    for name in ("fairdunning_check_seconds_bucket", 'fairdunning_checks_total{cause="none",outcome="allow"}', "fairdunning_unsealed_records"):
+        assert name in metrics
+
+
+def test_a_batch_streams_an_answer_for_each_line(served):
+    """Good lines, a line that is no JSON, an unknown field and a case that cannot be read: each has its answer in order."""
+    servers, keys = served
+    bodies = [{"case": case("B-1", address="NB")}, None, {"cas": 1}, {"case": {}}, {"case": case("B-2", address="NC")}]
+    lines = ["{" if body is None else json.dumps(body) for body in bodies]
+    held = {"authorization": f"Bearer {keys['planner']}"}
+    answer = httpx.post(servers[0].url + "/v1/checks:batch", content="\n".join(lines).encode(), headers=held)
+    found = [json.loads(line) for line in answer.text.splitlines()]
+
+    assert [1, 2, 3, 4, 5] == [f["line"] for f in found]
+    assert ["allow", None, None, None, "allow"] == [f["outcome"] for f in found]
+
+
+def test_a_reviewer_clears_the_queue_from_the_terminal(served):
+    """list, show, claim, decide."""
+    servers, keys = served
+    with Client(servers[0].url, keys["planner"]) as planner:
+        planner.events("T-1", [{**talk(f"T{i}", NOON - 600 * i - 60), "address": "NT"} for i in range(3)])
+        number = planner.check(case("T-1", address="NT"), (stamp(NOON), stamp(NOON + 60)))["review"]
+    place = ["--url", servers[1].url, "--key", keys["reviewer"]]
+    outputs = [CliRunner().invoke(main, ["review", *command, *place]) for command in
+               (["list", "--state", "open"], ["show", number, "--lang", "zh"], ["claim", number], ["decide", number, "uphold", "--reason", "够了"])]
+
+    assert [0, 0, 0, 0] == [o.exit_code for o in outputs], [o.output for o in outputs]
+    assert number in outputs[0].output
+    for said in ("conversations-over-daily-cap", "§5", "conversation", "T-1"):
+        assert said in outputs[1].output
+    assert "uphold" in outputs[3].output
+
+
+def test_too_many_requests_wait(postgres, tmp_path):
+    """A key that asks faster than its rate gets 429 with the seconds to wait; the client waits and succeeds."""
+    server = Server(postgres(), "--signing-key", str(tmp_path / "key"), "--rate", "2")
+    try:
+        codes = [httpx.post(server.url + "/v1/screenings", json={"text": "您好"}).status_code for _ in range(12)]
+        assert 429 in codes
+        with Client(server.url) as client:
+            assert "allow" == client.check(case("R-1"))["outcome"]
+    finally:
+        server.kill()
