@@ -6,12 +6,12 @@ that *none* makes the comparison false (``none`` is -BIG for at least, +BIG for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from fairdunning import value as v
 from fairdunning import when
-from fairdunning.facts import Context, Item
+from fairdunning.facts import Context, Item, Key, key_of
 from fairdunning.program import All, Any, Plain, Test, negate
 from fairdunning.vocabulary import Fact
 
@@ -27,7 +27,7 @@ class Expr(NamedTuple):
     ``source`` is the fact whose words name it, ``holds_at`` tells of a period whether it holds at the instants of another event.
     """
 
-    key: Hashable
+    key: Key
     type: str
     read: Reader
     facts: frozenset[str] = frozenset()
@@ -39,7 +39,7 @@ class Expr(NamedTuple):
 class Slot(NamedTuple):
     """One integer an engine sees."""
 
-    key: Hashable
+    key: Key
     read: Callable[[Context, Item | None], Pair]
     facts: frozenset[str]
     words: Expr | None = None
@@ -193,13 +193,13 @@ def _ceiling(value: v.Range) -> Pair:
 def at_least(expr: Expr) -> Slot:
     """For comparisons from below: none is less than everything."""
     read = number(expr)
-    return Slot(("ge", expr.key), lambda ctx, item: _floor(read(ctx, item)), expr.facts)
+    return Slot(key_of("ge", expr.key), lambda ctx, item: _floor(read(ctx, item)), expr.facts)
 
 
 def at_most(expr: Expr) -> Slot:
     """For comparisons from above: none is more than everything."""
     read = number(expr)
-    return Slot(("le", expr.key), lambda ctx, item: _ceiling(read(ctx, item)), expr.facts)
+    return Slot(key_of("le", expr.key), lambda ctx, item: _ceiling(read(ctx, item)), expr.facts)
 
 
 def _gap(a: v.Range, b: v.Range) -> v.Range:
@@ -211,7 +211,7 @@ def _gap(a: v.Range, b: v.Range) -> v.Range:
 def difference(left: Expr, right: Expr, *, floor: bool) -> Slot:
     """``left - right`` as one slot; none on either side makes the comparison false."""
     a, b, end = number(left), number(right), _floor if floor else _ceiling
-    key = ("gap", floor, left.key, right.key)
+    key = key_of("gap", floor, left.key, right.key)
     return Slot(key, lambda ctx, item: end(_gap(a(ctx, item), b(ctx, item))), left.facts | right.facts)
 
 
@@ -222,7 +222,7 @@ def presence(expr: Expr) -> Slot:
         found = v.exists(expr.read(ctx, item))
         return found.lo, found.hi
 
-    return Slot(("exists", expr.key), read, expr.facts)
+    return Slot(key_of("exists", expr.key), read, expr.facts)
 
 
 def knowledge(expr: Expr) -> Slot:
@@ -232,7 +232,7 @@ def knowledge(expr: Expr) -> Slot:
         known = int(v.is_point(expr.read(ctx, item)))
         return known, known
 
-    return Slot(("known", expr.key), read, frozenset())
+    return Slot(key_of("known", expr.key), read, frozenset())
 
 
 def _one_of_literals(expr: Expr, words: Expr, literal: frozenset[str]) -> Slot:
@@ -246,13 +246,13 @@ def _one_of_literals(expr: Expr, words: Expr, literal: frozenset[str]) -> Slot:
             return 0, int(bool(literal))
         return int(possible <= literal), int(not possible.isdisjoint(literal))
 
-    return Slot(("is", expr.key, words.key), read, expr.facts, words)
+    return Slot(key_of("is", expr.key, words.key), read, expr.facts, words)
 
 
 def one_of(expr: Expr, words: Expr) -> Slot:
     """Whether a word is one of a set (or equal to another word)."""
-    if isinstance(words.key, tuple) and words.key[0] == "words" and words.type == "set":
-        return _one_of_literals(expr, words, words.key[1])
+    if words.key.parts[0] == "words" and words.type == "set":
+        return _one_of_literals(expr, words, words.key.parts[1])
 
     def read(ctx: Context, item: Item | None) -> Pair:
         left, right = expr.read(ctx, item), words.read(ctx, item)
@@ -265,7 +265,7 @@ def one_of(expr: Expr, words: Expr) -> Slot:
                                                       len(possible) == 1 and sure == possible)
         return int(surely), int(bool(real) and (may_be is None or bool(real & may_be)))
 
-    return Slot(("is", expr.key, words.key), read, expr.facts | words.facts, words)
+    return Slot(key_of("is", expr.key, words.key), read, expr.facts | words.facts, words)
 
 
 def members(value: v.Value) -> tuple[frozenset[str | None], frozenset[str | None] | None]:
@@ -295,7 +295,7 @@ def contains(expr: Expr, words: Expr, how: str) -> Slot:
         # every member of b is in a
         return int(b_may is not None and b_may <= a_sure), int(a_may is None or b_sure <= a_may)
 
-    return Slot((how, expr.key, words.key), read, expr.facts | words.facts)
+    return Slot(key_of(how, expr.key, words.key), read, expr.facts | words.facts)
 
 
 def inside(moment: Expr, hours: Expr, clock: str, calendar: when.Calendar | None, *, outside: bool) -> Slot:
@@ -315,7 +315,7 @@ def inside(moment: Expr, hours: Expr, clock: str, calendar: when.Calendar | None
             return 0, 1
         return (int(not covered),) * 2 if outside else (int(covered),) * 2
 
-    key = ("outside" if outside else "inside", moment.key, hours.key, clock, calendar and calendar.name)
+    key = key_of("outside" if outside else "inside", moment.key, hours.key, clock, calendar and calendar.name)
     return Slot(key, read, moment.facts | hours.facts)
 
 
@@ -328,4 +328,4 @@ def during(moment: Expr, period: Expr) -> Slot:
             return 0, 1
         return (0, 0) if at.lo > at.hi else period.holds_at(ctx, at)
 
-    return Slot(("during", moment.key, period.key), read, moment.facts | period.facts)
+    return Slot(key_of("during", moment.key, period.key), read, moment.facts | period.facts)

@@ -14,7 +14,7 @@ from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import Expr, Tree
 from fairdunning.errors import Text, did_you_mean
-from fairdunning.facts import Context, Item
+from fairdunning.facts import Context, Item, key_of
 from fairdunning.folder import Folder, both, calendar, date_of, known, table
 from fairdunning.formula import define
 from fairdunning.names import Marks, Scope, expression, literal, local_date, words_of
@@ -472,7 +472,7 @@ def _by_date(key: str, law: Expr, dated: list[tuple[_Line, dict[str, Expr]]]) ->
         return v.hull(possible)
 
     facts = law.facts.union(*(e.facts for _, e in lines))
-    return Expr(("defined", key, law.key, tuple((line.start, e.key) for line, e in lines)), kind, read, facts)
+    return Expr(key_of("defined", key, law.key, tuple((line.start, e.key) for line, e in lines)), kind, read, facts)
 
 
 def covers(spans: list[tuple[int, int]], day: v.Range) -> bool:

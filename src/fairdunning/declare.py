@@ -10,7 +10,7 @@ from fairdunning import spans, when
 from fairdunning import value as v
 from fairdunning.condition import Expr
 from fairdunning.errors import did_you_mean
-from fairdunning.facts import Context, Item
+from fairdunning.facts import Context, Item, key_of
 from fairdunning.formula import BASES, ROUNDINGS, facts_of, tree_key
 from fairdunning.names import Scope, attribute_of, local_date, operand, period_operand, stored
 from fairdunning.predicate import tree
@@ -73,7 +73,7 @@ def selection(name: str, node: Node, source: str, fact: Fact, scope: Scope, wher
     since, until = (operand(parts[k], "any", scope) if k in parts else None for k in ("since", "until"))
     by = _by(parts["by"], fact, scope) if "by" in parts else None
     facts = facts_of(found, *(e for e in (since, until) if e))
-    chosen_key = ("select", source, tree_key(found), same, scope.clock, within, this, since and since.key, until and until.key,
+    chosen_key = key_of("select", source, tree_key(found), same, scope.clock, within, this, since and since.key, until and until.key,
            by and by.name, scope.calendar and scope.calendar.name)
     return m.Selection(chosen_key, source, found, m.kinds_in(found), same, scope.clock, scope.calendar, within, this, since, until, by,
                        facts | {f"{source}: {name}"})
@@ -101,18 +101,18 @@ def _items_text(ctx: Context, spec: m.Selection) -> v.Value:
 def _said(ctx: Context, spec: m.Selection, item: Item) -> str:
     kind = item.values.get("kind")
     word = next(iter(kind.possible or ()), None) if isinstance(kind, v.Words) else None
-    day = m.place(ctx, spec, item).day
+    day = m.place(ctx, spec, item, ctx.zone(spec.clock)).day
     date = when.format_date(day.lo) if day.lo == day.hi and abs(day.lo) < m.FAR else ""
     return " ".join(part for part in (word or item.id, date) if part)
 
 
 def _add_items(name: str, spec: m.Selection, scope: Scope) -> None:
-    scope.names[f"{name}.items"] = Expr(("items", spec.key), "set", lambda ctx, _i: _items_text(ctx, spec), spec.facts)
+    scope.names[f"{name}.items"] = Expr(key_of("items", spec.key), "set", lambda ctx, _i: _items_text(ctx, spec), spec.facts)
 
 
 def _count(name: str, node: Node, source: str, fact: Fact, scope: Scope) -> None:
     spec = selection(name, node, source, fact, scope)
-    scope.names[name] = Expr(("count", spec.key), "count", lambda ctx, _i: m.count(ctx, spec), spec.facts)
+    scope.names[name] = Expr(key_of("count", spec.key), "count", lambda ctx, _i: m.count(ctx, spec), spec.facts)
     _add_items(name, spec, scope)
 
 
@@ -127,7 +127,7 @@ def _of_attribute(name: str, node: Node, source: str, fact: Fact, scope: Scope) 
     spec = selection(name, node, source, fact, scope)
     compute = m.total if how == "total" else m.distinct
     kind = attribute.type if how == "total" else "count"
-    scope.names[name] = Expr((how, attribute.name, spec.key), kind, lambda ctx, _i: compute(ctx, spec, attribute), spec.facts)
+    scope.names[name] = Expr(key_of(how, attribute.name, spec.key), kind, lambda ctx, _i: compute(ctx, spec, attribute), spec.facts)
     _add_items(name, spec, scope)
 
 
@@ -147,7 +147,7 @@ def _item(name: str, node: Node, source: str, fact: Fact, scope: Scope) -> None:
         return read
 
     def add(attribute: str, kind: str, get: Callable[[Context, Item], v.Value], origin: Fact | None = None) -> None:
-        scope.names[f"{name}.{attribute}"] = Expr((attribute, latest, spec.key), kind, reader(get, kind), spec.facts, source=origin)
+        scope.names[f"{name}.{attribute}"] = Expr(key_of(attribute, latest, spec.key), kind, reader(get, kind), spec.facts, source=origin)
 
     for attribute in fact.of.values():
         add(attribute.name, attribute.type, lambda ctx, i, a=attribute: stored(ctx, i, a, spec.clock), attribute)  # type: ignore[misc]
@@ -160,7 +160,7 @@ def _item(name: str, node: Node, source: str, fact: Fact, scope: Scope) -> None:
         found = m.select(ctx, spec)
         return v.Range(int(bool(found.yes)), int(bool(found.yes or found.perhaps) or not found.closed))
 
-    present = Expr(("exists", spec.key), "bool", exists, spec.facts)
+    present = Expr(key_of("exists", spec.key), "bool", exists, spec.facts)
     scope.names[name] = scope.names[f"{name}.exists"] = present
     _add_items(name, spec, scope)
 
@@ -179,7 +179,7 @@ def _term(name: str, node: Node, source: str, fact: Fact, scope: Scope) -> None:
     read_start = c.number(local_date(start, scope.clock))
     term = spans.Term(lambda ctx: read_start(ctx, None), lasts, restarted, held, in_last, scope.calendar, "roll" in parts)
     facts = start.facts.union(*(s.facts for s in (restarted, held) if s))
-    key: tuple[object, ...] = ("term", start.key, lasts, restarted and restarted.key, held and held.key, in_last, "roll" in parts,
+    key = key_of("term", start.key, lasts, restarted and restarted.key, held and held.key, in_last, "roll" in parts,
                               scope.calendar and scope.calendar.name)
     ends = Expr(key, "date", lambda ctx, _i: spans.term_ends(ctx, term), facts)
     scope.names[name] = scope.names[f"{name}.ends"] = ends
@@ -200,7 +200,7 @@ def _interest(name: str, node: Node, source: str, fact: Fact, scope: Scope) -> N
     spec = selection(name, plain, source, fact, scope)
     found = spans.Interest(spec, rate, basis, since, until, skipping, how)
     others = [e for e in (rate, since, until, skipping) if e]
-    key = ("interest", spec.key, basis, how, *(e.key for e in others), since is None, until is None)
+    key = key_of("interest", spec.key, basis, how, *(e.key for e in others), since is None, until is None)
     scope.names[name] = Expr(key, "money", lambda ctx, _i: spans.interest(ctx, found), spec.facts | facts_of(*others))
     _add_items(name, spec, scope)
 
@@ -221,10 +221,10 @@ def period(name: str, node: Node, scope: Scope) -> None:
     opens = selection(name, node, "events", fact, scope, parts["opens"])
     shut = Node({k: n for k, n in parts.items() if k == "same"}, node.file, node.line, node.key)
     closes = tuple(selection(name, shut, "events", fact, scope, n) for n in (parts["closes"].items if "closes" in parts else ()))
-    key = ("period", opens.key, lasts, tuple(s.key for s in closes))
+    key = key_of("period", opens.key, lasts, tuple(s.key for s in closes))
     span = spans.Span(key, opens, closes, lasts)
     facts = opens.facts.union(*(s.facts for s in closes))
     scope.names[name] = Expr(key, "bool", lambda ctx, _i: spans.holds(ctx, span), facts,
                              holds_at=lambda ctx, at: spans.holds_at(ctx, span, at, strict=True))
-    scope.names[f"{name}.since"] = Expr((*key, "since"), "date", lambda ctx, _i: spans.since(ctx, span), facts)
-    scope.names[f"{name}.ends"] = Expr((*key, "ends"), "date", lambda ctx, _i: spans.ends(ctx, span), facts)
+    scope.names[f"{name}.since"] = Expr(key_of(key, "since"), "date", lambda ctx, _i: spans.since(ctx, span), facts)
+    scope.names[f"{name}.ends"] = Expr(key_of(key, "ends"), "date", lambda ctx, _i: spans.ends(ctx, span), facts)

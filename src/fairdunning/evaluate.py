@@ -15,7 +15,7 @@ from fairdunning import value as v
 from fairdunning.constraint import PLACE, Constraint, Variant, covers
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.errors import CaseError, Disagreement, EngineError, Problem, Text
-from fairdunning.facts import MAX_ZONES, Case, Context, read_case
+from fairdunning.facts import MAX_ZONES, Case, Context, key_of, read_case
 from fairdunning.names import local_date
 from fairdunning.policy import Policy, matches
 from fairdunning.program import NOT_WRONG, UNDECIDED, WRONG, Engine, Vector
@@ -76,14 +76,16 @@ def context(case: Case, policy: Policy, debt: str, zone: when.Zone | None) -> Co
 
 
 def vector(ctx: Context, policy: Policy) -> Vector:
-    """The slots of the policy read from a case: lists are read only where the facts leave a unit open (others stay 0)."""
-    found = Vector([0] * len(policy.slots), [0] * len(policy.slots))
-    for i in policy.reading.cheap:
-        found.lo[i], found.hi[i] = _read(ctx, policy.slots[i])
-    alive = policy.reading.alive(found.lo, found.hi)
-    for i in {i for status, needs in zip(alive, policy.reading.needs, strict=True) if status for i in needs}:
-        found.lo[i], found.hi[i] = _read(ctx, policy.slots[i])
-    return found
+    """The slots of the policy read from a case, as far as they decide (others stay 0)."""
+    lo, hi, seen = [0] * len(policy.slots), [0] * len(policy.slots), bytearray(len(policy.slots))
+
+    def read(i: int) -> bool:
+        lo[i], hi[i] = _read(ctx, policy.slots[i])
+        seen[i] = 1
+        return True
+
+    policy.reading(lo, hi, seen, read)
+    return Vector(lo, hi)
 
 
 def _read(ctx: Context, slot: c.Slot) -> tuple[int, int]:
@@ -97,20 +99,18 @@ Lines = list[tuple[Constraint, Variant, int]]
 
 
 def lines_of(policy: Policy, statuses: list[int]) -> list[Lines]:
-    """The statuses of the variants of each constraint."""
-    found: dict[str, Lines] = {}
-    for (constraint, variant), status in zip(policy.units, statuses, strict=True):
-        found.setdefault(constraint.id, []).append((constraint, variant, status))
+    """The statuses of the variants of each constraint of which one is wrong or undecided."""
+    said = {policy.units[i][0].id for i, status in enumerate(statuses) if status}
+    found: dict[str, Lines] = {name: [] for name in said}
+    for (constraint, variant), status in zip(policy.units, statuses, strict=True) if said else ():
+        if constraint.id in said:
+            found[constraint.id].append((constraint, variant, status))
     return list(found.values())
-
-
-def _said_something(policy: Policy, statuses: list[int]) -> list[Lines]:
-    return [lines for lines in lines_of(policy, statuses) if any(status for _, _, status in lines)] if any(statuses) else []
 
 
 def judge(ctx: Context, policy: Policy, engine: Engine, zone: str) -> list[Finding]:
     """The findings of one debt and zone."""
-    found = [_finding(ctx, policy, lines, zone) for lines in _said_something(policy, engine.judge(vector(ctx, policy)))]
+    found = [_finding(ctx, policy, lines, zone) for lines in lines_of(policy, engine.judge(vector(ctx, policy)))]
     real = [f for f in found if f]
     if not any(item.open for item in ctx.case.events) or all(f.decided for f in real):
         return real
@@ -121,7 +121,7 @@ def _pending(ctx: Context, policy: Policy, engine: Engine, found: list[Finding])
     """Marks what is undecided through open contacts alone: without them it is not even undecided."""
     settled = Context(ctx.case, ctx.vocabulary, ctx.debt, ctx.now, ctx.debtor_zone, ctx.records)
     settled.without_open = True
-    left = {lines[0][0].id for lines in _said_something(policy, engine.judge(vector(settled, policy))) if status_of(settled, lines)[0]}
+    left = {lines[0][0].id for lines in lines_of(policy, engine.judge(vector(settled, policy))) if status_of(settled, lines)[0]}
     return [f if f.decided or f.constraint in left else replace(f, pending=True) for f in found]
 
 
@@ -203,7 +203,7 @@ def _fact_named(name: str, ctx: Context) -> c.Expr | None:
     fact = ctx.vocabulary.facts.get(name)
     if fact is None or fact.derived:
         return None
-    return c.Expr(("fact", name), fact.type, lambda ctx, _item: ctx.fact(fact), source=fact)
+    return c.Expr(key_of("fact", name), fact.type, lambda ctx, _item: ctx.fact(fact), source=fact)
 
 
 def _literal(value: object) -> str:

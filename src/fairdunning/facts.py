@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from fairdunning import value as v
@@ -12,7 +14,10 @@ from fairdunning.errors import CaseError, Problem, Text, did_you_mean
 from fairdunning.vocabulary import CONTACTS, Fact, Vocabulary
 
 MAX_EVENTS, MAX_DEBTS, MAX_ZONES = 20_000, 50, 8
+MAX_REMEMBERED = 10_000
+"""Decoded texts that one fact remembers."""
 _LISTS = {"debts", "persons", "addresses", "events"}
+_DATED = {"at", "until", "date"}
 
 
 @dataclass
@@ -61,6 +66,41 @@ class Case:
     complete_since: int | None
     currency: str | None
 
+    @cached_property
+    def by_kind(self) -> dict[str, list[Item]]:
+        """The events of each kind, in order; ``""`` holds those of no known kind."""
+        found: dict[str, list[Item]] = {}
+        for item in self.events:
+            found.setdefault(item.kind, []).append(item)
+        return found
+
+    def of_kinds(self, kinds: frozenset[str]) -> list[Item]:
+        """The events that may be of one of these kinds, in order."""
+        lists = [self.by_kind[k] for k in ("", *kinds) if k in self.by_kind]
+        return lists[0] if len(lists) == 1 else sorted((i for items in lists for i in items), key=lambda i: i.index)
+
+
+class Key:
+    """The identity of something computed: equal parts give the same object, so that looking it up hashes nothing."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Any, ...]) -> None:
+        self.parts = parts
+
+
+_KEYS: dict[tuple[Any, ...], Key] = {}
+_KEYS_LOCK = threading.Lock()
+
+
+def key_of(*parts: Any) -> Key:
+    """The one key of these parts."""
+    with _KEYS_LOCK:
+        found = _KEYS.get(parts)
+        if found is None:
+            found = _KEYS[parts] = Key(parts)
+        return found
+
 
 class Context:
     """One case judged for one debt, at one moment, in one debtor zone; caches every value read."""
@@ -73,7 +113,7 @@ class Context:
         self.assumed: set[str] = set()
         self.without_open = False
         self.facts: dict[str, v.Value] = {}
-        self.places: dict[tuple[str, int, str], Any] = {}
+        self.places: dict[tuple[str, str], dict[int, Any]] = {}
 
     def zone(self, clock: str) -> when.Zone | None:
         """The zone of a clock: an authority's by name, or the debtor's candidate."""
@@ -141,17 +181,34 @@ class _Reader:
     def add(self, key: str, text: Text) -> None:
         self.problems.append(Problem(self.file, 0, key, text))
 
-    def decode(self, fact: Fact, written: Any, key: str) -> v.Value:
+    def decode(self, fact: Fact, written: Any, *place: str) -> v.Value:
+        """The value of a fact, remembered by its text; `place` names it in the case."""
+        if type(written) is str:
+            text: str | tuple[str, ...] = written
+        elif type(written) is list and all(type(w) is str for w in written):
+            text = tuple(written)
+        else:
+            return self._decode(fact, written, place)
+        known = fact.decoded.get(text)
+        return known if known is not None else self._decode(fact, written, place, text)
+
+    def _decode(self, fact: Fact, written: Any, place: tuple[str, ...], text: str | tuple[str, ...] | None = None) -> v.Value:
         try:
             if fact.type == "money" and isinstance(written, str) and written != "none":
                 self.currencies.add(v.parse_money(written).currency)
-            return fact.decode(written)
+                return fact.decode(written)
+            found = fact.decode(written)
         except ValueError as error:
-            text = error.args[0] if isinstance(error.args[0], Text) else Text(
+            wrong = error.args[0] if isinstance(error.args[0], Text) else Text(
                 f"must be an amount with its currency such as `6499.20 CNY`, got `{written}`",
                 f"应为带币种的金额，如 `6499.20 CNY`，实为 `{written}`")
-            self.add(key, text)
+            self.add(".".join(place), wrong)
             return fact.unknown()
+        if text is not None:
+            if len(fact.decoded) >= MAX_REMEMBERED:
+                fact.decoded.clear()
+            fact.decoded[text] = found
+        return found
 
     def noun(self, noun: str, written: Any, key: str, lists: dict[str, list[Item]]) -> dict[str, v.Value]:
         known = self.vocabulary.by_key(noun)
@@ -160,20 +217,19 @@ class _Reader:
             self.add(key, Text("must be a mapping", "应为映射"))
             return found
         for name, child in written.items():
-            place = f"{key}.{name}"
             if noun == "debt" and isinstance(child, dict) and name in self.vocabulary.nouns:
                 continue
             fact = known.get(name)
             if fact is None or fact.derived is not None:
                 hint = did_you_mean(name, known)
-                self.add(place, Text(f"unknown fact{hint.en}", f"未知的事实{hint.zh}"))
+                self.add(f"{key}.{name}", Text(f"unknown fact{hint.en}", f"未知的事实{hint.zh}"))
             elif fact.type == "list":
                 if child is not None:
-                    lists[fact.name] = self.items(fact, child, place)
+                    lists[fact.name] = self.items(fact, child, f"{key}.{name}")
             elif child is None:
                 found[fact.name] = fact.unknown()
             else:
-                found[fact.name] = self.decode(fact, child, place)
+                found[fact.name] = self.decode(fact, child, key, name)
         return found
 
     def items(self, fact: Fact, written: Any, key: str) -> list[Item]:
@@ -195,10 +251,14 @@ class _Reader:
                 hint = did_you_mean(name, fact.of)
                 self.add(f"{key}.{name}", Text(f"unknown attribute{hint.en}", f"未知的属性{hint.zh}"))
             elif child is not None:
-                self.attribute(item, attribute, child, f"{key}.{name}")
+                if name in _DATED:
+                    self.dated(item, attribute, child, f"{key}.{name}")
+                else:
+                    values[name] = self.decode(attribute, child, key, name)
         return item
 
-    def attribute(self, item: Item, attribute: Fact, written: Any, key: str) -> None:
+    def dated(self, item: Item, attribute: Fact, written: Any, key: str) -> None:
+        """An attribute that places an item in time; a bare date is some instant of that local day."""
         dated = attribute.name in {"at", "until"} and attribute.type == "datetime"
         if dated and isinstance(written, str) and len(written) == 10:
             as_date = Fact("date", "date", Text("", ""), "date")
@@ -306,7 +366,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
     events = _amended(reader, [e for e in written if isinstance(e, dict)], case)
     if len(events) + sum(e.get("kind") == "amendment" for e in written if isinstance(e, dict)) != len(written):
         reader.add("events", Text("each event must be a mapping", "每个事件应为映射"))
-    fact = reader.vocabulary.facts["events"]
+    fact, debts = reader.vocabulary.facts["events"], list(case.debts)
     for i, entry in events:
         item = reader.item(fact, entry, f"events[{i}]", i)
         item.kind = one_word(item.values.get("kind")) or ""
@@ -314,7 +374,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
             reader.add(f"events[{i}].at", Text("the time of the event is missing", "缺少事件时间"))
         if "kind" not in entry:
             reader.add(f"events[{i}].kind", Text("the kind of the event is missing", "缺少事件种类"))
-        _complete(item, case)
+        _complete(item, entry, case, debts)
         case.events.append(item)
 
 
@@ -337,20 +397,23 @@ def _amended(reader: _Reader, written: list[dict[str, Any]], case: Case) -> list
     return events
 
 
-def _complete(item: Item, case: Case) -> None:
+def _complete(item: Item, entry: dict[str, Any], case: Case, debts: list[str]) -> None:
     """Attributes that follow from others: channel, role, household, place; openness; which debts it counts for."""
     values = item.values
     if "channel" not in values and item.kind in CONTACTS:
-        values["channel"] = v.Words(frozenset({item.kind}))
-    person = case.persons.get(one_word(values.get("person")) or "")
-    address = case.addresses.get(one_word(values.get("address")) or "")
-    for name, source, fact in (("role", person, "recipient.role"), ("household", person, "recipient.household"),
-                               ("place", address, "address.place")):
-        if name not in values and source and fact in source:
-            values[name] = source[fact]
-    state = one_word(values.get("state"))
-    item.open = state in {"reserved", "unresolved"} or (state == "committed" and "outcome" not in values)
-    item.debts = _attribution(item, list(case.debts))
+        values["channel"] = values["kind"]
+    for key, entries, follows in (("person", case.persons, _OF_PERSON), ("address", case.addresses, _OF_ADDRESS)):
+        source = entries.get(entry[key]) if isinstance(entry.get(key), str) else None
+        for name, fact in follows if source else ():
+            if name not in values and source and fact in source:
+                values[name] = source[fact]
+    state = entry.get("state")
+    item.open = state in ("reserved", "unresolved") or (state == "committed" and "outcome" not in values)
+    item.debts = _attribution(item, debts)
+
+
+_OF_PERSON = (("role", "recipient.role"), ("household", "recipient.household"))
+_OF_ADDRESS = (("place", "address.place"),)
 
 
 def _attribution(item: Item, debts: list[str]) -> dict[str, int]:

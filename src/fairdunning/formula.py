@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 from fairdunning import condition as c
 from fairdunning import measure as m
@@ -10,7 +10,7 @@ from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import Expr, Tree
 from fairdunning.errors import did_you_mean
-from fairdunning.facts import Context, Item
+from fairdunning.facts import Context, Item, Key, key_of
 from fairdunning.names import Scope, local_date, operand, period_operand, word_of
 from fairdunning.predicate import tree
 from fairdunning.spans import days_between, rounded, year_of
@@ -18,6 +18,7 @@ from fairdunning.table import Table
 from fairdunning.yamlfile import Node
 
 MAX_CHOICES = 6
+NOTHING = key_of("none")
 BASES = ("actual/365", "actual/360", "30/360")
 ROUNDINGS = ("half_up", "up", "down")
 _KEYS = {"plus": {"roll"}, "look_up": {"at"}, "product": {"round"}, "interest": {"round"}}
@@ -45,11 +46,11 @@ def facts_of(*parts: Expr | Tree) -> frozenset[str]:
     return frozenset(found)
 
 
-def tree_key(found: Tree) -> Hashable:
+def tree_key(found: Tree) -> Key:
     """A condition as a key."""
     if isinstance(found, c.Leaf):
-        return (found.slot.key, found.op, found.bound)
-    return (type(found).__name__, *[tree_key(p) for p in found.parts])
+        return key_of(found.slot.key, found.op, found.bound)
+    return key_of(type(found).__name__, *[tree_key(p) for p in found.parts])
 
 
 def _operands(nodes: list[Node], scope: Scope, count: int | None = None) -> list[Expr] | None:
@@ -112,14 +113,14 @@ def _arithmetic(function: str) -> Callable[[str, Node, Node, Scope], Expr | None
             return None
         if function == "days_between" or {a.type for a in args} == {"date", "datetime"}:
             args = [local_date(a, scope.clock) for a in args]
-        types = {a.type for a in args if a.key != ("none",)}
+        types = {a.type for a in args if a.key != NOTHING}
         if len(types) > 1 and types - {"count", "days"}:
             scope.problems.add(right, f"of one type are expected, got {', '.join(sorted(types))}", f"应为同一类型，实为 {'、'.join(sorted(types))}")
             return None
         dates = function == "difference" and types <= {"date"}
         kind = "days" if function == "days_between" or dates else min(types, default="date")
         readers, compute = [c.number(a) for a in args], _ARITHMETIC[function]
-        key = (function, *(a.key for a in args))
+        key = key_of(function, *(a.key for a in args))
         return Expr(key, kind, lambda ctx, i: compute([r(ctx, i) for r in readers]), facts_of(*args))
 
     return read_node
@@ -156,7 +157,7 @@ def _product(_name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
         ends = [rounded(x * y, scale, how) for x in a[:2] for y in b[:2]]
         return _clamp(min(ends), max(ends), a.none or b.none)
 
-    return Expr(("product", how, *(a.key for a in args)), kind, read, facts_of(*args))
+    return Expr(key_of("product", how, *(a.key for a in args)), kind, read, facts_of(*args))
 
 
 def _holds(name: str, _node: Node, right: Node, scope: Scope) -> Expr | None:
@@ -166,7 +167,7 @@ def _holds(name: str, _node: Node, right: Node, scope: Scope) -> Expr | None:
         found = c.truth(held, ctx, item)
         return v.Range(int(found == c.TRUE), int(found != c.FALSE))
 
-    return Expr((name, tree_key(held)), "bool", read, facts_of(held))
+    return Expr(key_of(name, tree_key(held)), "bool", read, facts_of(held))
 
 
 def _plus(name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
@@ -197,7 +198,7 @@ def _plus(name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
         lo, hi = moved(day.lo)[0], moved(day.hi)[1]
         return v.Range(-v.BIG if lo is None else lo, v.BIG if hi is None else hi, day.none)
 
-    key = (name, "plus", start.key, period, roll, calendar and calendar.name, scope.clock)
+    key = key_of(name, "plus", start.key, period, roll, calendar and calendar.name, scope.clock)
     return Expr(key, "date", read, start.facts)
 
 
@@ -212,7 +213,7 @@ def _later(start: Expr, period: when.Period, scope: Scope) -> Expr | None:
         at = read_start(ctx, item)
         return v.NONE if at.lo > at.hi else _clamp(at.lo + period.seconds, at.hi + period.seconds, at.none)
 
-    return Expr(("plus", start.key, period), "datetime", read, start.facts)
+    return Expr(key_of("plus", start.key, period), "datetime", read, start.facts)
 
 
 def _interest(name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
@@ -240,7 +241,7 @@ def _interest(name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
         scale = v.RATE_UNIT * year_of(basis)
         return _clamp(rounded(min(found), scale, how), rounded(max(found), scale, how), none)
 
-    return Expr((name, "interest", basis, how, *(a.key for a in args)), "money", read, facts_of(*args))
+    return Expr(key_of(name, "interest", basis, how, *(a.key for a in args)), "money", read, facts_of(*args))
 
 
 def _look_up(_name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
@@ -260,7 +261,7 @@ def _look_up(_name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
             return v.unknown(table.gives)
         return table.look_up([k.read(ctx, item) for k in keys])
 
-    return Expr(("look_up", table.name, *(k.key for k in keys)), table.gives, read, facts_of(*keys))
+    return Expr(key_of("look_up", table.name, *(k.key for k in keys)), table.gives, read, facts_of(*keys))
 
 
 def _choose(name: str, _node: Node, right: Node, scope: Scope) -> Expr | None:
@@ -274,20 +275,20 @@ def _choose(name: str, _node: Node, right: Node, scope: Scope) -> Expr | None:
             return None
         lines.append((tree(line.mapping["when"], scope) if "when" in line.mapping else c.ALWAYS, chosen))
     # a literal word stands for the word of an enum
-    lines = [(t, word_of(e.key[1]) if isinstance(e.key, tuple) and e.key[0] == "words" and e.type == "set" else e) for t, e in lines]
-    kind = next((e.type for _, e in lines if e.key != ("none",)), "date")
+    lines = [(t, word_of(e.key.parts[1]) if e.key.parts[0] == "words" and e.type == "set" else e) for t, e in lines]
+    kind = next((e.type for _, e in lines if e.key != NOTHING), "date")
 
     def read(ctx: Context, item: Item | None) -> v.Value:
         possible = []
         for condition, chosen in lines:
             holds = c.truth(condition, ctx, item)
             if holds:
-                possible.append(v.nothing(kind) if chosen.key == ("none",) else chosen.read(ctx, item))
+                possible.append(v.nothing(kind) if chosen.key == NOTHING else chosen.read(ctx, item))
             if holds == c.TRUE:
                 return v.hull(possible)
         return v.hull([*possible, v.nothing(kind)])
 
-    key = (name, "choose", *((tree_key(t), e.key) for t, e in lines))
+    key = key_of(name, "choose", *((tree_key(t), e.key) for t, e in lines))
     return Expr(key, kind, read, facts_of(*(e for _, e in lines), *(t for t, _ in lines)))
 
 

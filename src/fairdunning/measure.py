@@ -5,17 +5,18 @@ The meaning of each window and measure is `docs/measures.md`; this is its only i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from fairdunning import value as v
 from fairdunning import when
-from fairdunning.condition import FALSE, TRUE, UNKNOWN, And, Expr, Leaf, Tree, members, prepared
-from fairdunning.facts import Context, Item, one_word
+from fairdunning.condition import ALWAYS, FALSE, TRUE, UNKNOWN, And, Expr, Leaf, Tree, members, prepared
+from fairdunning.facts import Context, Item, Key, key_of, one_word
 from fairdunning.vocabulary import Fact
 
+KIND = key_of("item", "kind")
 FAR = 10**7
 """Days further away than any date of a case."""
 
@@ -24,7 +25,7 @@ FAR = 10**7
 class Selection:
     """Which items of a list count: a condition, `same` keys and one window, read on a clock."""
 
-    key: Hashable
+    key: Key
     list: str
     where: Tree
     kinds: Callable[[Context], frozenset[str] | None]
@@ -61,7 +62,8 @@ def select(ctx: Context, spec: Selection) -> Selected:
 
 def _select(ctx: Context, spec: Selection) -> Selected:
     if spec.list == "events":
-        items, whole = ctx.case.events, closed(ctx, spec, ctx.now)
+        kinds = spec.kinds(ctx)  # only spares work: the condition itself would say no to the others
+        items, whole = ctx.case.events if kinds is None else ctx.case.of_kinds(kinds), closed(ctx, spec, ctx.now)
     else:
         listed = ctx.list(spec.list)
         if listed is None and ctx.vocabulary.facts[spec.list].silent and ctx.case.complete_since is not None:
@@ -70,25 +72,33 @@ def _select(ctx: Context, spec: Selection) -> Selected:
         items, whole = listed or [], listed is not None
     yes: list[Item] = []
     perhaps: list[Item] = []
-    kinds = spec.kinds(ctx) if spec.list == "events" else None
+    tests, zone = _tests(ctx, spec), ctx.zone(spec.clock)
     for item in items:
-        if kinds is not None and item.kind and item.kind not in kinds:
-            continue  # only spares work: the condition itself would say no
-        counts = _counts(ctx, spec, item)
+        openly = item.open and is_open(ctx, item)
+        if openly and ctx.without_open:
+            continue
+        where, counts = place(ctx, spec, item, zone), TRUE
+        for test in tests:
+            counts = min(counts, test(item, where))
+            if not counts:
+                break
         if counts:
-            (yes if counts == TRUE and not is_open(ctx, item) else perhaps).append(item)
+            (yes if counts == TRUE and not openly else perhaps).append(item)
     return Selected(yes, perhaps, whole)
 
 
-def _counts(ctx: Context, spec: Selection, item: Item) -> int:
-    if ctx.without_open and is_open(ctx, item):
-        return FALSE
-    found = spec.asks(ctx, item)
-    for part in (_happened, _same, _in_window):
-        if not found:
-            return FALSE
-        found = min(found, part(ctx, spec, item))
-    return found
+Asked = Callable[[Item, "Place"], int]
+"""Whether an item counts as far as one question goes: TRUE, UNKNOWN or FALSE."""
+
+
+def _tests(ctx: Context, spec: Selection) -> list[Asked]:
+    """The questions asked of each item, the cheapest first."""
+    asked: list[Asked] = [_happened(ctx, spec)] if spec.list == "events" else []
+    asked += [_same(ctx, key) for key in spec.same]
+    asked += _windows(ctx, spec)
+    if spec.where != ALWAYS:
+        asked.append(lambda item, _where: spec.asks(ctx, item))
+    return asked
 
 
 class Place(NamedTuple):
@@ -101,14 +111,13 @@ class Place(NamedTuple):
 ANYWHERE = v.Range(-v.BIG, v.BIG)
 
 
-def place(ctx: Context, spec: Selection, item: Item) -> Place:
+def place(ctx: Context, spec: Selection, item: Item, zone: when.Zone | None) -> Place:
     """The item's own time, or that of the attribute named by ``by``; a date begins at its first instant."""
-    zone = ctx.zone(spec.clock)
     if spec.by is None:
-        key = (spec.list, item.index, spec.clock)
-        if key not in ctx.places:
-            ctx.places[key] = Place(item.instants(zone), item.date(zone))
-        found: Place = ctx.places[key]
+        places = ctx.places.setdefault((spec.list, spec.clock), {})
+        found: Place | None = places.get(item.index)
+        if found is None:
+            found = places[item.index] = Place(item.instants(zone), item.date(zone))
         return found
     value = item.values.get(spec.by.name, spec.by.unknown())
     if not isinstance(value, v.Range) or value.lo > value.hi:
@@ -128,27 +137,33 @@ def is_open(ctx: Context, item: Item) -> bool:
     return state != "committed" or (item.at is not None and ctx.now - item.at < when.DAY)
 
 
-def _happened(ctx: Context, spec: Selection, item: Item) -> int:
-    if spec.list != "events":
-        return TRUE
-    at = item.instants(ctx.zone(spec.clock))
-    return TRUE if at.hi <= ctx.now else (UNKNOWN if at.lo <= ctx.now else FALSE)
+def _happened(ctx: Context, spec: Selection) -> Asked:
+    now, zone = ctx.now, ctx.zone(spec.clock)
+
+    def asked(item: Item, where: Place) -> int:
+        at = where.at if spec.by is None else item.instants(zone)
+        return TRUE if at.hi <= now else (UNKNOWN if at.lo <= now else FALSE)
+
+    return asked
 
 
-def _in_window(ctx: Context, spec: Selection, item: Item) -> int:
-    where = place(ctx, spec, item)
-    if where.at.lo > where.at.hi:
-        return FALSE  # no value of `by`: it takes no part
-    zone = ctx.zone(spec.clock)
-    found = UNKNOWN if where.at.none or (spec.by is not None and where.at.lo <= -v.BIG) else TRUE
+def _windows(ctx: Context, spec: Selection) -> list[Asked]:
+    """The window and its bounds; an item without a value of `by` takes no part."""
+    zone, now = ctx.zone(spec.clock), ctx.now
+    asked: list[Asked] = [_placed] if spec.by is not None else []
     if spec.within:
-        found = min(found, within(spec.within, where, zone, ctx.now, spec.calendar))
+        period, calendar = spec.within, spec.calendar
+        asked.append(lambda _item, where: within(period, where, zone, now, calendar))
     elif spec.this:
-        found = min(found, _this(spec.this, where, zone, ctx.now))
-    for bound, is_since in ((spec.since, True), (spec.until, False)):
-        if bound is not None and found:
-            found = min(found, _bound(ctx, bound, where, is_since))
-    return found
+        asked.append(_this(spec.this, zone, now))
+    asked += [_bound(ctx, bound, is_since) for bound, is_since in ((spec.since, True), (spec.until, False)) if bound is not None]
+    return asked
+
+
+def _placed(_item: Item, where: Place) -> int:
+    if where.at.lo > where.at.hi:
+        return FALSE
+    return UNKNOWN if where.at.none or where.at.lo <= -v.BIG else TRUE
 
 
 def kleene(lo: bool, hi: bool) -> int:
@@ -172,35 +187,41 @@ def within(period: when.Period, where: Place, zone: when.Zone | None, now: int, 
     return kleene(all(inside), any(inside))
 
 
-def _this(unit: str, where: Place, zone: when.Zone | None, now: int) -> int:
-    if zone is None or abs(where.day.lo) > FAR or abs(where.day.hi) > FAR:
-        return UNKNOWN
+def _this(unit: str, zone: when.Zone | None, now: int) -> Asked:
+    if zone is None:
+        return lambda _item, _where: UNKNOWN
     sunday = unit.endswith("sunday")
     name = unit.split(" ", maxsplit=1)[0]
     start = when.unit_start(zone.day_of(now), name, sunday)
-    same = [when.unit_start(d, name, sunday) == start for d in where.day[:2]]
-    return kleene(all(same), any(same))
+
+    def asked(_item: Item, where: Place) -> int:
+        first, last, _ = where.day
+        if first == last and abs(first) <= FAR:
+            return TRUE if when.unit_start(first, name, sunday) == start else FALSE
+        if abs(first) > FAR or abs(last) > FAR:
+            return UNKNOWN
+        same = [when.unit_start(d, name, sunday) == start for d in (first, last)]
+        return kleene(all(same), any(same))
+
+    return asked
 
 
-def _bound(ctx: Context, bound: Expr, where: Place, is_since: bool) -> int:
+def _bound(ctx: Context, bound: Expr, is_since: bool) -> Asked:
     limit = bound.read(ctx, None)
     if not isinstance(limit, v.Range):
-        return UNKNOWN
+        return lambda _item, _where: UNKNOWN
     if limit.lo > limit.hi:
-        return TRUE  # a none bound is no bound
-    found = where.at if bound.type == "datetime" else where.day
-    if is_since:
-        sure, maybe = limit.hi <= found.lo, limit.lo <= found.hi
-    else:
-        sure, maybe = found.hi <= limit.lo, found.lo <= limit.hi
-    return kleene(sure, maybe or limit.none)
+        return lambda _item, _where: TRUE  # a none bound is no bound
 
+    def asked(_item: Item, where: Place) -> int:
+        found = where.at if bound.type == "datetime" else where.day
+        if is_since:
+            sure, maybe = limit.hi <= found.lo, limit.lo <= found.hi
+        else:
+            sure, maybe = found.hi <= limit.lo, found.lo <= limit.hi
+        return kleene(sure, maybe or limit.none)
 
-def _same(ctx: Context, spec: Selection, item: Item) -> int:
-    found = TRUE
-    for key in spec.same:
-        found = min(found, _same_key(ctx, key, item))
-    return found
+    return asked
 
 
 _ACTION_SIDE = {"person": "action.person", "address": "action.address", "channel": "action.channel", "session": "action.session",
@@ -208,16 +229,22 @@ _ACTION_SIDE = {"person": "action.person", "address": "action.address", "channel
                 "debt_group": "debt.group"}
 
 
-def _same_key(ctx: Context, key: str, item: Item) -> int:
+def _same(ctx: Context, key: str) -> Asked:
+    """Whether the item's key is the action's."""
     if key == "debt":
-        return item.debts.get(ctx.debt, UNKNOWN if not ctx.debt else FALSE)
-    theirs = item.values.get(key)
-    if key == "debt_group" and theirs is None:
-        return _same_group(ctx, item)
-    if key == "creditor" and theirs is None:
-        return TRUE  # the file is one creditor's unless the event says otherwise
+        usual = FALSE if ctx.debt else UNKNOWN
+        return lambda item, _where: item.debts.get(ctx.debt, usual)
     mine: v.Value = ctx.word(_ACTION_SIDE.get(key, "action." + key))
-    return _equal_words(mine, theirs if theirs is not None else v.ANY_WORD)
+
+    def asked(item: Item, _where: Place) -> int:
+        theirs = item.values.get(key)
+        if theirs is None and key == "debt_group":
+            return _same_group(ctx, item)
+        if theirs is None and key == "creditor":
+            return TRUE  # the file is one creditor's unless the event says otherwise
+        return _equal_words(mine, theirs if theirs is not None else v.ANY_WORD)
+
+    return asked
 
 
 def _same_group(ctx: Context, item: Item) -> int:
@@ -231,6 +258,8 @@ def _same_group(ctx: Context, item: Item) -> int:
 
 
 def _equal_words(a: v.Value, b: v.Value) -> int:
+    if a is b and isinstance(a, v.Words) and a.possible is not None and len(a.possible) == 1 and a != v.NO_WORD:
+        return TRUE
     if a == v.NO_WORD or b == v.NO_WORD:
         return FALSE
     left, right = one_word(a), one_word(b)
@@ -367,10 +396,10 @@ class Extreme(NamedTuple):
 def extreme(ctx: Context, spec: Selection, *, latest: bool) -> Extreme:
     """The last (first) sure item and every possible one that is not surely earlier (later)."""
     found = select(ctx, spec)
-    sign = 1 if latest else -1
+    sign, zone = 1 if latest else -1, ctx.zone(spec.clock)
 
     def reach(item: Item, *, far: bool) -> tuple[int, int]:
-        at = place(ctx, spec, item).at
+        at = place(ctx, spec, item, zone).at
         return sign * (at.hi if latest == far else at.lo), sign * item.index
 
     best = max(((reach(i, far=False), i) for i in found.yes), default=None, key=lambda s: s[0])
@@ -391,7 +420,7 @@ def kinds_in(tree: Tree) -> Kinds:
     """The kinds of event that a condition may match, read in a case; None: any."""
     if isinstance(tree, Leaf):
         key, words = tree.slot.key, tree.slot.words
-        named = isinstance(key, tuple) and key[:2] == ("is", ("item", "kind")) and tree.op == ">=" and words is not None
+        named = key.parts[:2] == ("is", KIND) and tree.op == ">=" and words is not None
         return (lambda ctx: _may_be(words, ctx)) if named else any_kind
     parts = [kinds_in(p) for p in tree.parts]
     if isinstance(tree, And):

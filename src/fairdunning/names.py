@@ -11,7 +11,7 @@ from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import Expr
 from fairdunning.errors import did_you_mean
-from fairdunning.facts import Context, Item
+from fairdunning.facts import Context, Item, key_of
 from fairdunning.table import Table
 from fairdunning.vocabulary import Fact, Vocabulary
 from fairdunning.yamlfile import Node, Problems
@@ -105,7 +105,7 @@ def operand(node: Node, kind: str, scope: Scope) -> Expr | None:
         return expression(node.text[1:], node, scope)
     if kind == "any":
         if node.text == "none":
-            return Expr(("none",), "date", lambda _ctx, _item: v.NONE)
+            return Expr(key_of("none",), "date", lambda _ctx, _item: v.NONE)
         kind = next((name for name, form in _FORMS if form.fullmatch(node.text)), "words")
     if kind in {"set", "words", "enum", "id"}:
         return words_of(frozenset(n.text for n in node.items))
@@ -129,13 +129,13 @@ def period_operand(node: Node, scope: Scope) -> when.Period | None:
 def words_of(words: frozenset[str]) -> Expr:
     """A set of words."""
     value = v.Members(words, words)
-    return Expr(("words", words), "set", lambda _ctx, _item: value)
+    return Expr(key_of("words", words), "set", lambda _ctx, _item: value)
 
 
 def word_of(words: frozenset[str]) -> Expr:
     """One word, as a fact of type enum has it."""
     value = v.Words(frozenset(words))
-    return Expr(("words", words), "enum", lambda _ctx, _item: value)
+    return Expr(key_of("words", words), "enum", lambda _ctx, _item: value)
 
 
 def constant(kind: str, value: object) -> Expr | None:
@@ -144,14 +144,14 @@ def constant(kind: str, value: object) -> Expr | None:
         return word_of(value) if kind == "enum" else words_of(value)
     if isinstance(value, when.Timetable):
         hours = v.Hours(value)
-        return Expr(("hours", value), "timetable", lambda _ctx, _item: hours)
+        return Expr(key_of("hours", value), "timetable", lambda _ctx, _item: hours)
     if isinstance(value, v.Money):
         amount, unclear = v.Range(value.amount, value.amount), v.unknown("money")
         # another currency: nothing can be said of the comparison
-        return Expr(("money", *value), "money", lambda ctx, _item: amount if ctx.case.currency in {None, value.currency} else unclear)
+        return Expr(key_of("money", *value), "money", lambda ctx, _item: amount if ctx.case.currency in {None, value.currency} else unclear)
     if isinstance(value, int):
         number = v.Range(value, value)
-        return Expr(("number", value), kind, lambda _ctx, _item: number)
+        return Expr(key_of("number", value), kind, lambda _ctx, _item: number)
     return None
 
 
@@ -187,7 +187,7 @@ def _fact(name: str, node: Node, scope: Scope) -> Expr | None:
         return None
     if fact.derived is not None:
         return scope.define(name, fact.derived, scope.alone())
-    return Expr(("fact", name), fact.type, lambda ctx, _item: ctx.fact(fact), frozenset({name}), source=fact)
+    return Expr(key_of("fact", name), fact.type, lambda ctx, _item: ctx.fact(fact), frozenset({name}), source=fact)
 
 
 def attribute_of(name: str, source: str, attributes: dict[str, Fact], clock: str) -> Expr | None:
@@ -200,11 +200,11 @@ def attribute_of(name: str, source: str, attributes: dict[str, Fact], clock: str
     }
     if source == "events" and name in special:
         kind, get = special[name]
-        return Expr(("item", name, clock), kind, lambda ctx, item: get(ctx, item) if item else v.unknown(kind), local=True)
+        return Expr(key_of("item", name, clock), kind, lambda ctx, item: get(ctx, item) if item else v.unknown(kind), local=True)
     fact = attributes.get(name)
     if fact is None:
         return None
-    return Expr(("item", name), fact.type, lambda ctx, item: stored(ctx, item, fact, clock), local=True, source=fact)
+    return Expr(key_of("item", name), fact.type, lambda ctx, item: stored(ctx, item, fact, clock), local=True, source=fact)
 
 
 def _attribute(name: str, node: Node, scope: Scope) -> Expr | None:
@@ -261,4 +261,4 @@ def local_date(expr: Expr, clock: str) -> Expr:
             return v.Range(-v.BIG, v.BIG, at.none)
         return v.Range(zone.day_of(at.lo), zone.day_of(at.hi), at.none)
 
-    return expr._replace(key=("date", expr.key, clock), type="date", read=read)
+    return expr._replace(key=key_of("date", expr.key, clock), type="date", read=read)

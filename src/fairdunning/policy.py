@@ -14,34 +14,30 @@ from fairdunning import rule as r
 from fairdunning import when
 from fairdunning.condition import Slot, Tree
 from fairdunning.constraint import Book, Constraint, Variant, constraints_of
-from fairdunning.engines.compiled import Judge, compile_program
+from fairdunning.engines.compiled import Reading, compile_reading
 from fairdunning.errors import Problem, Text, did_you_mean
-from fairdunning.facts import Context, Item
+from fairdunning.facts import Context, Item, key_of
 from fairdunning.folder import Folder, both, date_of, known, read_folder
 from fairdunning.polarity import check_polarity
-from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, loosened, slots_in
+from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, slots_in
 from fairdunning.vocabulary import Vocabulary, parse_vocabulary
 from fairdunning.yamlfile import Node, Problems
 
 _PROFILE_KEYS = {"title", "use", "records", "raise", "given", "assume", "tighten"}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Which slots are read first, whether a unit can still matter after that, and what it then needs."""
-
-    cheap: tuple[int, ...]
-    alive: Judge
-    needs: tuple[tuple[int, ...], ...]
-
-
 def reading(program: Program, slots: tuple[Slot, ...]) -> Reading:
     """Facts first, lists only for units that the facts leave open."""
-    costly = {i for i, slot in enumerate(slots) if any(": " in fact for fact in slot.facts)}
-    loose = tuple(u._replace(must=loosened(u.may, costly), may=loosened(u.may, costly)) for u in program.units)
-    needs = tuple(tuple(sorted((slots_in(u.must) | slots_in(u.may)) & costly)) for u in program.units)
-    cheap = tuple(i for i in range(len(slots)) if i not in costly)
-    return Reading(cheap, compile_program(Program(program.slots, loose)), needs)
+    return compile_reading(program, [_cost(slot) for slot in slots])
+
+
+def _cost(slot: Slot) -> int:
+    """What a slot costs to read: the kind of action, another fact, the gate of a line, something computed from a list."""
+    if any(": " in fact for fact in slot.facts):
+        return 3
+    if slot.key.parts[0] == "gate":
+        return 2
+    return int(slot.facts != {"action.kind"})
 
 
 @dataclass(frozen=True)
@@ -194,7 +190,7 @@ def _gate(con: Constraint, variant: Variant) -> Slot:
         return int(sure), int(day.lo < variant.end and variant.start <= day.hi and word != c.FALSE)
 
     words = tuple((s.key, s.words and s.words.key) for s in c.slots_of(variant.word))
-    key = ("gate", content, con.law_date.key, variant.start, variant.end, words, type(variant.word).__name__, str(len(words)),
+    key = key_of("gate", content, con.law_date.key, variant.start, variant.end, words, type(variant.word).__name__, str(len(words)),
            tuple(t.op for t in _leaves(variant.word)))
     return Slot(key, read_gate, con.law_date.facts | word_facts)
 

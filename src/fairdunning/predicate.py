@@ -126,10 +126,10 @@ def _is(expr: Expr, node: Node, scope: Scope) -> Tree:
 def _check_words(expr: Expr, words: Expr, node: Node, scope: Scope) -> None:
     """A literal word that the fact does not have is a slip of the pen, not a condition."""
     known = expr.source.words if expr.source else {}
-    key = words.key
-    if not known or not (isinstance(key, tuple) and key[0] == "words"):
+    named = words.key.parts
+    if not known or named[0] != "words":
         return
-    for word in sorted(key[1] - set(known)):
+    for word in sorted(named[1] - set(known)):
         hint = did_you_mean(word, known)
         scope.problems.add(node, f"unknown word `{word}`{hint.en}", f"未知的词 `{word}`{hint.zh}")
 
@@ -147,8 +147,8 @@ def _ordered(expr: Expr, name: str, right_node: Node, scope: Scope) -> Tree:
         scope.problems.add(right_node, f"a {left.type} cannot be compared with a {right.type}", f"{left.type} 不能与 {right.type} 比较")
         return c.NEVER
     op = ">=" if floor else "<="
-    if isinstance(right.key, tuple) and right.key[0] == "number":
-        return Leaf(c.at_least(left) if floor else c.at_most(left), op, right.key[1] + shift)
+    if right.key.parts[0] == "number":
+        return Leaf(c.at_least(left) if floor else c.at_most(left), op, right.key.parts[1] + shift)
     return Leaf(c.difference(left, right, floor=floor), op, shift)
 
 

@@ -74,13 +74,6 @@ def negate(plain: Plain) -> Plain:
     return plain._replace(op=">=", bound=plain.bound + 1)
 
 
-def loosened(plain: Plain, unread: set[int]) -> Plain:
-    """The same tree with every test of these slots taken for true: false only if the tree is, whatever they hold."""
-    if isinstance(plain, Test):
-        return All(()) if plain.slot in unread else plain
-    return type(plain)(tuple(loosened(p, unread) for p in plain.parts))
-
-
 def holds(plain: Plain, vector: Vector) -> bool:
     """Whether a plain tree is true of a vector, read the slow way."""
     if isinstance(plain, All):

@@ -5,7 +5,7 @@ The meaning is `docs/measures.md` (Period, Term, interest); this is its only imp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from fairdunning import measure as m
 from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import FALSE, TRUE, UNKNOWN, Expr, Pair, number
-from fairdunning.facts import Context, Item, one_word
+from fairdunning.facts import Context, Item, Key, one_word
 from fairdunning.measure import Selection
 
 
@@ -21,7 +21,7 @@ from fairdunning.measure import Selection
 class Span:
     """A period: what opens it, what closes it, how long it lasts at most (None: without end)."""
 
-    key: Hashable
+    key: Key
     opens: Selection
     closes: tuple[Selection, ...]
     lasts: when.Period | None
@@ -37,8 +37,8 @@ class _Edge(NamedTuple):
 
 def _edges(ctx: Context, spec: Selection) -> list[_Edge]:
     def make() -> list[_Edge]:
-        found = m.select(ctx, spec)
-        return [_Edge(sure, m.place(ctx, spec, i), i.index) for sure, items in ((TRUE, found.yes), (UNKNOWN, found.perhaps)) for i in items]
+        found, zone = m.select(ctx, spec), ctx.zone(spec.clock)
+        return [_Edge(sure, m.place(ctx, spec, i, zone), i.index) for sure, items in ((TRUE, found.yes), (UNKNOWN, found.perhaps)) for i in items]
 
     edges: list[_Edge] = ctx.cached(("edges", spec.key), make)
     return edges
@@ -242,7 +242,7 @@ def _dated(ctx: Context, spec: Selection | None, *, sure: bool) -> list[tuple[in
     zone = ctx.zone(spec.clock)
     entries = []
     for item in found.yes if sure else found.yes + found.perhaps:
-        day = m.place(ctx, spec, item).day
+        day = m.place(ctx, spec, item, ctx.zone(spec.clock)).day
         first = day.hi if not sure else day.lo
         entries.append((first, item.index, _last(ctx, item, first, zone)))
     return [(day, until) for day, _, until in sorted(entries, key=lambda e: e[:2])]

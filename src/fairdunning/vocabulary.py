@@ -6,7 +6,7 @@ A dotted key is a fact, a key without a dot describes a noun. `Fact.decode` turn
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,11 @@ class Fact:
     assumable: bool = False
     required: frozenset[str] = frozenset()
     sharpens: frozenset[str] = frozenset()
+
+    @cached_property
+    def decoded(self) -> dict[str | tuple[str, ...], v.Value]:
+        """Values that were decoded before, by their text: the same words come again and again."""
+        return {}
 
     def unknown(self) -> v.Value:
         """Everything this fact may be."""
@@ -200,7 +205,7 @@ def parse_vocabulary(files: Iterable[Node], problems: Problems) -> Vocabulary:
 
 def _merge(old: Fact, new: Fact) -> Fact:
     of = {n: _merge(old.of[n], f) if n in old.of else f for n, f in new.of.items()}
-    return Fact(**{**new.__dict__, "words": {**old.words, **new.words}, "of": {**old.of, **of}})
+    return replace(new, words={**old.words, **new.words}, of={**old.of, **of})
 
 
 def _known_keys(node: Node, known: set[str], problems: Problems) -> None:

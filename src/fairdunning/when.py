@@ -221,6 +221,7 @@ def add(day: int, period: Period, calendar: Calendar | None = None) -> int | Non
     return day
 
 
+@lru_cache(4096)
 def unit_start(day: int, unit: str, sunday: bool = False) -> int:
     """The first day of the local day, week (Monday unless ``sunday``), month or year."""
     year, month, _ = ymd(day)

@@ -15,7 +15,7 @@ from fairdunning.constraint import Book, Constraint, rule_alone
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text, did_you_mean
-from fairdunning.evaluate import context, debts_of, evaluate, lines_of, status_of, vector, zones_of
+from fairdunning.evaluate import context, debts_of, evaluate, status_of, vector, zones_of
 from fairdunning.facts import read_case
 from fairdunning.folder import Folder, known, read_folder
 from fairdunning.policy import Policy, load, lower, reading
@@ -244,8 +244,8 @@ def judge_alone(document: Any, constraint: Constraint, policy: Policy, file: str
     for debt in debts_of(read):
         for zone in zones_of(read, file):
             ctx = context(read, alone, debt, zone)
-            lines = lines_of(alone, engine.judge(vector(ctx, alone)))
-            status, dated = status_of(ctx, lines[0]) if lines else (0, False)
+            statuses = engine.judge(vector(ctx, alone))
+            status, dated = status_of(ctx, [(*unit, s) for unit, s in zip(units, statuses, strict=True)]) if units else (0, False)
             worst, in_force = max(worst, status), in_force or dated
     return _WORDS[worst] if in_force else "not_in_force"
 
