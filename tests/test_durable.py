@@ -65,7 +65,7 @@ def test_killed_or_stopped_child_is_a_loss(sign):
         assert [2] == engine.judge(ONE)
 
 
-@pytest.mark.parametrize("answer", ["[]", "[0, 0]", "[3]", "[true]", "null", "nonsense", '{"0": 0}', ""])
+@pytest.mark.parametrize("answer", ["[]", "00", "3", "٢", "null", "nonsense", "{}", " ", ""])
 def test_nonsense_is_a_loss(answer):
     """An answer of another length, type or form is never taken for a status."""
     code = f"import sys; sys.stdin.readline(); print('ready', flush=True); sys.stdin.readline(); print({answer!r}, flush=True)"

@@ -11,12 +11,14 @@ import select
 import subprocess
 import sys
 import time
+from array import array
 from typing import Any
 
 from fairdunning.errors import EngineLost, EngineUnavailable
 from fairdunning.program import All, Plain, Program, Test, Vector
 
 START_SECONDS, CHECK_SECONDS, RETRY_SECONDS = 20.0, 0.2, 1.0
+_STATUSES = frozenset("012")
 
 
 def durable_version() -> str | None:
@@ -46,10 +48,12 @@ class DurableEngine:
         """One status per unit; raises EngineLost."""
         if self.child is None:
             self._start()
-        answer = self._ask(json.dumps([vector.lo, vector.hi]), self.limit)
-        if not isinstance(answer, list) or len(answer) != len(self.program.units) or any(type(a) is not int or a not in {0, 1, 2} for a in answer):
+        ends = array("q", bytes(16 * len(vector.lo)))
+        ends[0::2], ends[1::2] = array("q", vector.lo), array("q", vector.hi)
+        answer = self._ask(ends.tobytes().hex(), self.limit)
+        if len(answer) != len(self.program.units) or not set(answer) <= _STATUSES:
             raise self._lose("answered nonsense")
-        return answer
+        return [int(status) for status in answer]
 
     def _start(self) -> None:
         if time.monotonic() - self._lost_at < RETRY_SECONDS:
@@ -57,17 +61,16 @@ class DurableEngine:
         self._rest = b""
         self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
         units = [[_plain(u.must), _plain(u.may)] for u in self.program.units]
-        if self._ask(json.dumps(units), START_SECONDS, as_json=False) != "ready":
+        if self._ask(json.dumps(units), START_SECONDS) != "ready":
             raise self._lose("did not start")
 
-    def _ask(self, message: str, limit: float, *, as_json: bool = True) -> Any:
+    def _ask(self, message: str, limit: float) -> str:
         child = self.child
         if child is None or child.stdin is None:
             raise EngineLost("durable-rules is closed")
         try:
             child.stdin.write(message.encode() + b"\n")
-            line = self._line(time.monotonic() + limit)
-            return json.loads(line) if as_json else line
+            return self._line(time.monotonic() + limit)
         except (OSError, ValueError) as error:
             raise self._lose(str(error)) from error
 

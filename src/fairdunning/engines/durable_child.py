@@ -3,7 +3,8 @@
 No Host, no threads, one session, one fact with a fixed id asserted and retracted around each check, a gate first in every rule,
 groups of 20 rules, integers only; its C code can hang, crash or lie, so the parent holds a time limit and compares every answer.
 
-Protocol on stdin and stdout: a JSON line per message. First the program, then one vector per check.
+Protocol on stdin and stdout, a line per message: first the program as JSON; then for each check the ends of every slot (lo, hi, lo,
+hi ...) as 64-bit integers in hex, answered by one digit per unit.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from array import array
+from collections.abc import Sequence
 from typing import Any
 
 RULES_PER_GROUP = 20
@@ -52,18 +55,17 @@ class Shard:
     def __init__(self, module: Any, name: str, trees: dict[str, Any]) -> None:
         self.module, self.trees = module, trees
         self.slots = sorted(set().union(*(slots_of(t) for t in trees.values())))
+        self.fact = '{"id":"f","sid":"0","gate":0' + "".join(f',"s{s}lo":%d,"s{s}hi":%d' for s in self.slots) + "}"
+        self.places = [place for s in self.slots for place in (2 * s, 2 * s + 1)]
         rules = {}
         for number, (key, tree) in enumerate(trees.items()):
             gate = {"$gte": {"gate": -(number // RULES_PER_GROUP)}}
             rules[key] = {"all": [{"m": {"$and": [gate, condition(tree)]}}]}
         self.handle = module.create_ruleset(name, json.dumps(rules))
 
-    def fired(self, lo: list[int], hi: list[int]) -> set[str]:
+    def fired(self, ends: Sequence[int]) -> set[str]:
         """The names of the trees that hold."""
-        fact: dict[str, Any] = {"id": "f", "sid": "0", "gate": 0}
-        for slot in self.slots:
-            fact[f"s{slot}lo"], fact[f"s{slot}hi"] = lo[slot], hi[slot]
-        message = json.dumps(fact)
+        message = self.fact % tuple([ends[place] for place in self.places])
         code, offset = self.module.assert_fact(self.handle, message)
         found: set[str] = set()
         if code == 0:
@@ -108,11 +110,11 @@ class Judge:
     def _close(self, module: Any, trees: dict[str, Any]) -> None:
         self.shards.append(Shard(module, f"shard{len(self.shards)}", dict(trees)))
 
-    def judge(self, lo: list[int], hi: list[int]) -> list[int]:
-        """0, 1 or 2 per unit; must counts only where may holds."""
+    def judge(self, ends: Sequence[int]) -> list[int]:
+        """0, 1 or 2 per unit; must counts only where may holds. ``ends``: lo and hi of each slot in turn."""
         fired = {key for key, holds in self.constant.items() if holds}
         for shard in self.shards:
-            fired |= shard.fired(lo, hi)
+            fired |= shard.fired(ends)
         return [(2 if f"u{i}" in fired else 1) if f"a{i}" in fired else 0 for i in range(self.count)]
 
 
@@ -125,8 +127,7 @@ def main() -> None:
     judge = Judge(module, json.loads(sys.stdin.readline()))
     print("ready", flush=True)
     for line in sys.stdin:
-        lo, hi = json.loads(line)
-        print(json.dumps(judge.judge(lo, hi)), flush=True)
+        print("".join(map(str, judge.judge(array("q", bytes.fromhex(line))))), flush=True)
 
 
 if __name__ == "__main__":
