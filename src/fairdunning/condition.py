@@ -278,8 +278,23 @@ def members(value: v.Value) -> tuple[frozenset[str | None], frozenset[str | None
     return frozenset(), None
 
 
+def _any_of_literals(expr: Expr, words: Expr, literal: frozenset[str]) -> Slot:
+    """`contains` any of words that stand in the rule itself: the common case, made short."""
+    read_expr = expr.read
+
+    def read(ctx: Context, item: Item | None) -> Pair:
+        found = read_expr(ctx, item)
+        if not isinstance(found, v.Members) or (found.may is None and not found.none):
+            return 0, int(bool(literal))
+        return int(not found.sure.isdisjoint(literal)), int(found.may is not None and not found.may.isdisjoint(literal))
+
+    return Slot(key_of("any", expr.key, words.key), read, expr.facts)
+
+
 def contains(expr: Expr, words: Expr, how: str) -> Slot:
     """Set against set: ``any`` in common, ``all`` of the right in the left, ``only`` those of the right in the left."""
+    if how == "any" and words.key.parts[0] == "words" and words.type == "set":
+        return _any_of_literals(expr, words, words.key.parts[1])
 
     def read(ctx: Context, item: Item | None) -> Pair:
         left, right = expr.read(ctx, item), words.read(ctx, item)

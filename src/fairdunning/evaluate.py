@@ -77,10 +77,15 @@ def context(case: Case, policy: Policy, debt: str, zone: when.Zone | None) -> Co
 
 def vector(ctx: Context, policy: Policy) -> Vector:
     """The slots of the policy read from a case, as far as they decide (others stay 0)."""
-    lo, hi, seen = [0] * len(policy.slots), [0] * len(policy.slots), bytearray(len(policy.slots))
+    slots, cache = policy.slots, ctx.cache
+    lo, hi, seen = [0] * len(slots), [0] * len(slots), bytearray(len(slots))
 
     def read(i: int) -> bool:
-        lo[i], hi[i] = _read(ctx, policy.slots[i])
+        slot = slots[i]
+        pair = cache.get(slot.key)
+        if pair is None:
+            pair = cache[slot.key] = slot.read(ctx, None)
+        lo[i], hi[i] = pair
         seen[i] = 1
         return True
 

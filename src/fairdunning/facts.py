@@ -250,11 +250,14 @@ class _Reader:
             if attribute is None:
                 hint = did_you_mean(name, fact.of)
                 self.add(f"{key}.{name}", Text(f"unknown attribute{hint.en}", f"未知的属性{hint.zh}"))
-            elif child is not None:
-                if name in _DATED:
-                    self.dated(item, attribute, child, f"{key}.{name}")
-                else:
-                    values[name] = self.decode(attribute, child, key, name)
+            elif child is None:
+                continue
+            elif name in _DATED:
+                self.dated(item, attribute, child, f"{key}.{name}")
+            elif type(child) is str and child in attribute.decoded:
+                values[name] = attribute.decoded[child]
+            else:
+                values[name] = self.decode(attribute, child, key, name)
         return item
 
     def dated(self, item: Item, attribute: Fact, written: Any, key: str) -> None:

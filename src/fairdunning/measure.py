@@ -93,9 +93,9 @@ Asked = Callable[[Item, "Place"], int]
 
 def _tests(ctx: Context, spec: Selection) -> list[Asked]:
     """The questions asked of each item, the cheapest first."""
-    asked: list[Asked] = [_happened(ctx, spec)] if spec.list == "events" else []
+    asked = _windows(ctx, spec)
+    asked += [_happened(ctx, spec)] if spec.list == "events" else []
     asked += [_same(ctx, key) for key in spec.same]
-    asked += _windows(ctx, spec)
     if spec.where != ALWAYS:
         asked.append(lambda item, _where: spec.asks(ctx, item))
     return asked
@@ -152,12 +152,18 @@ def _windows(ctx: Context, spec: Selection) -> list[Asked]:
     zone, now = ctx.zone(spec.clock), ctx.now
     asked: list[Asked] = [_placed] if spec.by is not None else []
     if spec.within:
-        period, calendar = spec.within, spec.calendar
-        asked.append(lambda _item, where: within(period, where, zone, now, calendar))
+        asked.append(_within(spec.within, zone, now, spec.calendar))
     elif spec.this:
         asked.append(_this(spec.this, zone, now))
     asked += [_bound(ctx, bound, is_since) for bound, is_since in ((spec.since, True), (spec.until, False)) if bound is not None]
     return asked
+
+
+def _within(period: when.Period, zone: when.Zone | None, now: int, calendar: when.Calendar | None) -> Asked:
+    if period.unit not in {"days", "weeks"} or zone is None:
+        return lambda _item, where: within(period, where, zone, now, calendar)
+    before = zone.day_of(now) - period.number * (7 if period.unit == "weeks" else 1)
+    return lambda _item, where: kleene(before < where.day.lo, before < where.day.hi) if where.day.hi < FAR else UNKNOWN
 
 
 def _placed(_item: Item, where: Place) -> int:
@@ -190,18 +196,15 @@ def within(period: when.Period, where: Place, zone: when.Zone | None, now: int, 
 def _this(unit: str, zone: when.Zone | None, now: int) -> Asked:
     if zone is None:
         return lambda _item, _where: UNKNOWN
-    sunday = unit.endswith("sunday")
     name = unit.split(" ", maxsplit=1)[0]
-    start = when.unit_start(zone.day_of(now), name, sunday)
+    start = when.unit_start(zone.day_of(now), name, unit.endswith("sunday"))
+    end = when.add(start, when.Period(1, name + "s")) or FAR
 
     def asked(_item: Item, where: Place) -> int:
         first, last, _ = where.day
-        if first == last and abs(first) <= FAR:
-            return TRUE if when.unit_start(first, name, sunday) == start else FALSE
-        if abs(first) > FAR or abs(last) > FAR:
-            return UNKNOWN
-        same = [when.unit_start(d, name, sunday) == start for d in (first, last)]
-        return kleene(all(same), any(same))
+        if start <= first and last < end:
+            return TRUE
+        return UNKNOWN if first < end and start <= last else FALSE
 
     return asked
 

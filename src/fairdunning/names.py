@@ -204,7 +204,14 @@ def attribute_of(name: str, source: str, attributes: dict[str, Fact], clock: str
     fact = attributes.get(name)
     if fact is None:
         return None
-    return Expr(key_of("item", name), fact.type, lambda ctx, item: stored(ctx, item, fact, clock), local=True, source=fact)
+    read: c.Reader = (lambda ctx, item: stored(ctx, item, fact, clock)) if fact.silent else _plain(fact)
+    return Expr(key_of("item", name), fact.type, read, local=True, source=fact)
+
+
+def _plain(fact: Fact) -> c.Reader:
+    """A stored attribute of which silence says nothing."""
+    name, unknown = fact.name, fact.unknown()
+    return lambda _ctx, item: item.values.get(name, unknown) if item is not None else unknown
 
 
 def _attribute(name: str, node: Node, scope: Scope) -> Expr | None:
