@@ -7,7 +7,8 @@ import pytest
 from fairdunning import when
 from fairdunning.evaluate import evaluate
 from fairdunning.policy import load
-from fairdunning.timeline import Walk, planned, windows
+from fairdunning.portfolio import portfolio
+from fairdunning.timeline import Walk, ends, planned, windows
 from fairdunning.verdict import Outcome
 
 POLICY = """zone: Asia/Shanghai
@@ -120,7 +121,7 @@ def test_minute_by_minute_over_sixty_days(house, seed):
     for start, end, outcome in spans:
         first = -(-(start - walk.start) // 60) * 60 + walk.start
         for at in range(first, end, 60):
-            assert outcome == max((f.outcome for f in walk.findings(at)), default=Outcome.ALLOW)
+            assert outcome == walk.outcome(at)
 
 
 def test_waiting_that_does_not_end_says_why(policy, call):
@@ -140,3 +141,15 @@ def test_instead_is_allowed(policy, call):
 
     assert "2026-11-24T08:00:00+08:00" == verdict.lawful_from
     assert {"action.at": "2026-11-24T08:00:00+08:00"} in [i["change"] for i in verdict.instead]
+
+
+def test_a_finding_ends_when_asking_at_every_breakpoint_says_so(policy):
+    """For the shipped law: the few instants looked at for one constraint find the same end as every breakpoint of sixty days."""
+    walks = [(Walk(case, policy), evaluate(case, policy)) for case in portfolio(300, 5)]
+    asked = [(walk, name) for walk, verdict in walks for name in {f.constraint for f in verdict.findings}][:60]
+    for walk, name in asked:
+        expected = next((at for at in walk.breakpoints(60) if walk.outcome(at, (name,)) == Outcome.ALLOW), None)
+        found = ends(walk, name)
+
+        assert expected == (found if found is None or found <= walk.start + 60 * when.DAY else None)
+    assert len({name for _, name in asked}) >= 10

@@ -7,13 +7,12 @@ wrong per dated line of each constraint, and what the answer means follows from 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fairdunning import __version__, when
 from fairdunning import condition as c
 from fairdunning import value as v
 from fairdunning.constraint import PLACE, Constraint, Variant, covers
-from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.errors import CaseError, Disagreement, EngineError, Problem, Text
 from fairdunning.facts import MAX_ZONES, Case, Context, key_of, read_case
 from fairdunning.names import local_date
@@ -28,7 +27,7 @@ def evaluate(document: Any, policy: Policy, engine: Engine | None = None, file: 
     """Judges one case document; raises CaseError when it cannot be read."""
     full, assumed = with_profile(document, policy, file)
     case = read_case(full, policy.vocabulary, file)
-    engine = engine or CompiledEngine(policy.program)
+    engine = engine or policy.compiled
     findings: list[Finding] = []
     for debt in debts_of(case):
         for zone in zones_of(case, file):
@@ -113,21 +112,39 @@ def lines_of(policy: Policy, statuses: list[int]) -> list[Lines]:
     return list(found.values())
 
 
+class Ruling(NamedTuple):
+    """What one constraint says of a case: the line that spoke, how surely, what follows and by when it is due."""
+
+    constraint: Constraint
+    variant: Variant
+    status: int
+    outcome: Outcome
+    raised: bool
+    due: v.Range
+
+
+def rulings(ctx: Context, policy: Policy, engine: Engine) -> list[Ruling]:
+    """The rulings of one debt and zone."""
+    found = [_ruling(ctx, policy, lines) for lines in lines_of(policy, engine.judge(vector(ctx, policy)))]
+    return [r for r in found if r]
+
+
 def judge(ctx: Context, policy: Policy, engine: Engine, zone: str) -> list[Finding]:
     """The findings of one debt and zone."""
-    found = [_finding(ctx, policy, lines, zone) for lines in lines_of(policy, engine.judge(vector(ctx, policy)))]
-    real = [f for f in found if f]
-    if not any(item.open for item in ctx.case.events) or all(f.decided for f in real):
-        return real
-    return _pending(ctx, policy, engine, real)
+    found = rulings(ctx, policy, engine)
+    pending = _pending(ctx, policy, found) if any(item.open for item in ctx.case.events) else frozenset()
+    return [_finding(ctx, r, zone, pending=r.constraint.id in pending) for r in found]
 
 
-def _pending(ctx: Context, policy: Policy, engine: Engine, found: list[Finding]) -> list[Finding]:
-    """Marks what is undecided through open contacts alone: without them it is not even undecided."""
+def _pending(ctx: Context, policy: Policy, found: list[Ruling]) -> frozenset[str]:
+    """What is undecided through open contacts alone: without them it is not even undecided."""
+    open_still = tuple(r.constraint.id for r in found if r.status == UNDECIDED)
+    if not open_still:
+        return frozenset()
     settled = Context(ctx.case, ctx.vocabulary, ctx.debt, ctx.now, ctx.debtor_zone, ctx.records)
     settled.without_open = True
-    left = {lines[0][0].id for lines in lines_of(policy, engine.judge(vector(settled, policy))) if status_of(settled, lines)[0]}
-    return [f if f.decided or f.constraint in left else replace(f, pending=True) for f in found]
+    part = policy.part(open_still)
+    return frozenset(open_still) - {r.constraint.id for r in rulings(settled, part, part.compiled)}
 
 
 def status_of(ctx: Context, lines: Lines) -> tuple[int, bool]:
@@ -155,7 +172,7 @@ def _status_by_word(ctx: Context, lines: Lines) -> int | None:
     return WRONG if sure and min(possible) == WRONG else (UNDECIDED if max(possible) else NOT_WRONG)
 
 
-def _finding(ctx: Context, policy: Policy, lines: Lines, zone: str) -> Finding | None:
+def _ruling(ctx: Context, policy: Policy, lines: Lines) -> Ruling | None:
     status, _ = status_of(ctx, lines)
     if not status:
         return None
@@ -163,14 +180,20 @@ def _finding(ctx: Context, policy: Policy, lines: Lines, zone: str) -> Finding |
     due = c.number(local_date(variant.bound.due, constraint.clock))(ctx, None) if variant.bound.due else v.NONE
     outcome = _outcome(ctx, constraint, variant, status, due)
     raised = outcome == Outcome.FLAG and status == WRONG and any(matches(constraint.id, p) for p in policy.raised)
+    return Ruling(constraint, variant, status, Outcome.BLOCK if raised else outcome, raised, due)
+
+
+def _finding(ctx: Context, ruling: Ruling, zone: str, *, pending: bool) -> Finding:
+    """A ruling in words, with the facts that decided and those that are missing."""
+    constraint, variant, status, outcome, raised, due = ruling
     law = c.number(constraint.law_date)(ctx, None)
     names = _names(ctx, constraint, variant)
     return Finding(
-        constraint.id, constraint.rule, ctx.debt, zone, Outcome.BLOCK if raised else outcome, variant.force, raised,
+        constraint.id, constraint.rule, ctx.debt, zone, outcome, variant.force, raised,
         status == WRONG, when.format_date(law.lo) if law.lo == law.hi else "", variant.cite,
         {k: x[0] for k, x in names.items()}, _missing(ctx, variant) if status == UNDECIDED else (),
         Text(_fill(constraint.message.en, names, 0), _fill(constraint.message.zh, names, 1)), constraint.why,
-        when.format_date(due.lo) if due.lo == due.hi else "", shadow=variant.status == "shadow")
+        when.format_date(due.lo) if due.lo == due.hi else "", shadow=variant.status == "shadow", pending=pending)
 
 
 def _outcome(ctx: Context, constraint: Constraint, variant: Variant, status: int, due: v.Range) -> Outcome:

@@ -102,6 +102,13 @@ def key_of(*parts: Any) -> Key:
         return found
 
 
+def mentions(key: Any, words: frozenset[str]) -> bool:
+    """Whether one of these words stands anywhere in a key."""
+    if isinstance(key, Key | tuple):
+        return any(mentions(part, words) for part in (key.parts if isinstance(key, Key) else key))
+    return isinstance(key, str) and key in words
+
+
 class Context:
     """One case judged for one debt, at one moment, in one debtor zone; caches every value read."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from fairdunning import condition as c
@@ -14,7 +15,7 @@ from fairdunning import rule as r
 from fairdunning import when
 from fairdunning.condition import Slot, Tree
 from fairdunning.constraint import Book, Constraint, Variant, constraints_of
-from fairdunning.engines.compiled import Reading, compile_reading
+from fairdunning.engines.compiled import CompiledEngine, Reading, compile_reading
 from fairdunning.errors import Problem, Text, did_you_mean
 from fairdunning.facts import Context, Item, key_of
 from fairdunning.folder import Folder, both, date_of, known, read_folder
@@ -23,6 +24,7 @@ from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test
 from fairdunning.vocabulary import Vocabulary, parse_vocabulary
 from fairdunning.yamlfile import Node, Problems
 
+MAX_PARTS = 1000
 _PROFILE_KEYS = {"title", "use", "records", "raise", "given", "assume", "tighten"}
 
 
@@ -62,6 +64,24 @@ class Policy:
     zones: frozenset[str] = frozenset()
     places: tuple[Path, Path | None] = (Path(), None)
     files: tuple[tuple[str, str], ...] = ()
+
+
+    @cached_property
+    def compiled(self) -> CompiledEngine:
+        """The compiled engine of its program."""
+        return CompiledEngine(self.program)
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str, ...], Policy]:
+        return {}
+
+    def part(self, ids: tuple[str, ...]) -> Policy:
+        """The same policy with these constraints alone, made once."""
+        if ids not in self._parts:
+            if len(self._parts) >= MAX_PARTS:
+                self._parts.clear()
+            self._parts[ids] = narrowed(self, ids)
+        return self._parts[ids]
 
 
 def load(profile: str, own: Path | None = None, base: Path | None = None) -> Policy:

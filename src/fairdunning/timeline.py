@@ -13,13 +13,13 @@ from typing import Any
 
 from fairdunning import value as v
 from fairdunning import when
-from fairdunning.engines.compiled import CompiledEngine
+from fairdunning.condition import Slot, slots_of
+from fairdunning.constraint import FOREVER, Constraint
 from fairdunning.errors import Text
-from fairdunning.evaluate import context, debts_of, evaluate, judge, with_profile, zones_of
-from fairdunning.facts import Case, read_case
-from fairdunning.policy import Policy, narrowed
-from fairdunning.program import Engine
-from fairdunning.verdict import Finding, Outcome, Verdict
+from fairdunning.evaluate import context, debts_of, evaluate, rulings, with_profile, zones_of
+from fairdunning.facts import Case, mentions, read_case
+from fairdunning.policy import Policy
+from fairdunning.verdict import Outcome, Verdict
 
 HORIZON_DAYS = 400
 MAX_INSTEAD = 5
@@ -35,7 +35,6 @@ class Walk:
         at = self.case.nouns["action"]["action.at"]
         assert isinstance(at, v.Range)
         self.start = at.lo
-        self.engines: dict[tuple[str, ...], tuple[Policy, Engine]] = {}
         # an amendment made later rewrites events from then on: only then must the document be read anew
         self.amended = any(isinstance(e, dict) and e.get("kind") == "amendment" for e in self.document.get("events") or [])
 
@@ -47,16 +46,13 @@ class Walk:
         nouns = {**self.case.nouns, "action": {**self.case.nouns["action"], "action.at": v.Range(at, at)}}
         return replace(self.case, nouns=nouns)
 
-    def findings(self, at: int, constraints: tuple[str, ...] = ()) -> list[Finding]:
-        """What is found at an instant, by all constraints or by these alone."""
-        if constraints not in self.engines:
-            part = narrowed(self.policy, constraints) if constraints else self.policy
-            self.engines[constraints] = part, CompiledEngine(part.program)
-        part, engine = self.engines[constraints]
+    def outcome(self, at: int, constraints: tuple[str, ...] = ()) -> Outcome:
+        """The worst outcome at an instant, by all constraints or by these alone."""
+        part = self.policy.part(constraints) if constraints else self.policy
         case = self.moved(at)
-        found = [f for debt in debts_of(case) for zone in zones_of(case, self.file)
-                 for f in judge(context(case, part, debt, zone), part, engine, zone.name if zone else "")]
-        return [f for f in found if f.outcome > Outcome.ALLOW and not f.shadow]
+        found = [r for debt in debts_of(case) for zone in zones_of(case, self.file)
+                 for r in rulings(context(case, part, debt, zone), part, part.compiled)]
+        return max((r.outcome for r in found if r.variant.status != "shadow"), default=Outcome.ALLOW)
 
     def zones(self) -> list[when.Zone]:
         """Every clock that something is read on."""
@@ -64,11 +60,16 @@ class Walk:
         found = [when.zone(name) for name in sorted(names | self.policy.zones)]
         return found + [z for z in zones_of(self.case, self.file) if z is not None]
 
-    def breakpoints(self, days: int) -> list[int]:
-        """Instants of the next days at which anything may change, in order, the planned one first."""
+    def breakpoints(self, days: int, constraint: Constraint | None = None) -> list[int]:
+        """Instants of the next days at which anything, or what this constraint says, may change; in order, the planned one first."""
         first, end = self.start, self.start + days * when.DAY
+        if constraint is not None and not _moves(constraint):
+            zone = when.zone(constraint.zone)
+            dates = {zone.first_instant(day) for var in constraint.variants for day in (var.start, var.end) if abs(day) < FOREVER}
+            return sorted({first, *(t for t in dates if first <= t <= end)})
         found = {first}
-        tables = {*self.policy.timetables, *_timetables(self.case)}
+        hourly = constraint is None or any(mentions(s.key, _HOURS) for s in _slots(constraint))
+        tables = {*self.policy.timetables, *_timetables(self.case)} if hourly else set()
         for zone in self.zones():
             for day in range(zone.day_of(first), zone.day_of(end) + 2):
                 found.add(zone.first_instant(day))
@@ -94,6 +95,21 @@ class Walk:
                 yield when.parse_datetime(entry["at"])
             except (TypeError, KeyError, ValueError):
                 continue  # a date alone changes at midnight
+
+
+_HOURS = frozenset({"inside", "outside"})
+
+
+def _slots(constraint: Constraint) -> list[Slot]:
+    return [s for var in constraint.variants for part in (var.bound.wrong, var.bound.premise, var.word, *var.bound.unless.values())
+            for s in slots_of(part)]
+
+
+def _moves(constraint: Constraint) -> bool:
+    """Whether time alone may change what a constraint says: it reads the planned moment or a list, or is due some day."""
+    slots = _slots(constraint)
+    return constraint.moment == "after" or any(
+        s.key.parts[0] == "known" or any(f == "action.at" or ": " in f for f in s.facts) for s in slots)
 
 
 def _timetables(case: Case) -> Iterator[when.Timetable]:
@@ -124,7 +140,7 @@ def windows(document: Any, policy: Policy, days: int = 7, file: str = "case") ->
     show = _shown_zone(walk)
     spans: list[tuple[int, Outcome]] = []
     for at in walk.breakpoints(days):
-        outcome = max((f.outcome for f in walk.findings(at)), default=Outcome.ALLOW)
+        outcome = walk.outcome(at)
         if not spans or spans[-1][1] != outcome:
             spans.append((at, outcome))
     ends = [*(start for start, _ in spans[1:]), walk.start + days * when.DAY]
@@ -145,11 +161,10 @@ def planned(document: Any, policy: Policy, verdict: Verdict, file: str = "case")
     show = _shown_zone(walk)
     if verdict.outcome == Outcome.ALLOW:
         return replace(verdict, lawful_from=show.format(walk.start))
-    points = walk.breakpoints(HORIZON_DAYS)
-    ends = {f.constraint: _ends(walk, points, (f.constraint,)) for f in verdict.findings}
-    findings = tuple(replace(f, lawful_from=_said(show, ends[f.constraint])) for f in verdict.findings)
-    first = _first_lawful(walk, points, tuple(sorted(ends))) if None not in ends.values() else None
-    why = None if first is not None else _why(tuple(name for name, at in ends.items() if at is None))
+    found = {name: ends(walk, name) for name in sorted({f.constraint for f in verdict.findings})}
+    findings = tuple(replace(f, lawful_from=_said(show, found[f.constraint])) for f in verdict.findings)
+    first = _first_lawful(walk, tuple(found)) if None not in found.values() else None
+    why = None if first is not None else _why(tuple(name for name, at in found.items() if at is None))
     return replace(verdict, findings=findings, lawful_from=_said(show, first), lawful_from_why=why,
                    instead=tuple(_instead(walk.document, policy, _said(show, first), file)))
 
@@ -158,13 +173,17 @@ def _said(zone: when.Zone, at: int | None) -> str | None:
     return None if at is None else zone.format(at)
 
 
-def _ends(walk: Walk, points: list[int], constraints: tuple[str, ...]) -> int | None:
-    return next((at for at in points if not walk.findings(at, constraints)), None)
+def ends(walk: Walk, name: str) -> int | None:
+    """The first moment at which one constraint says nothing more."""
+    constraint = next(con for con in walk.policy.constraints if con.id == name)
+    points = walk.breakpoints(HORIZON_DAYS, constraint)
+    return next((at for at in points if walk.outcome(at, (name,)) == Outcome.ALLOW), None)
 
 
-def _first_lawful(walk: Walk, points: list[int], constraints: tuple[str, ...]) -> int | None:
+def _first_lawful(walk: Walk, constraints: tuple[str, ...]) -> int | None:
     """The first breakpoint at which nothing is found; what is wrong now is asked first, because it is cheap."""
-    return next((at for at in points if not walk.findings(at, constraints) and not walk.findings(at)), None)
+    points = walk.breakpoints(HORIZON_DAYS)
+    return next((at for at in points if Outcome.ALLOW == walk.outcome(at, constraints) == walk.outcome(at)), None)
 
 
 def _why(constraints: tuple[str, ...]) -> Text:

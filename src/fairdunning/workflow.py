@@ -78,7 +78,7 @@ def engine_for(policy: Policy) -> Engine:
     try:
         return PairEngine(policy.program)
     except EngineUnavailable:
-        return CompiledEngine(policy.program)
+        return policy.compiled
 
 
 def check(document: Any, policy: Policy, file: str, engine: Engine | None = None) -> Verdict:
@@ -133,7 +133,7 @@ class Survey:
 
 def survey(cases: Iterable[dict[str, Any]], policy: Policy) -> Survey:
     """Checks many actions on the compiled engine and keeps one example of each outcome."""
-    found, engine = Survey(), CompiledEngine(policy.program)
+    found, engine = Survey(), policy.compiled
     shown: dict[str, dict[str, Any]] = {}
     for case in cases:
         verdict = evaluate(case, policy, engine)
