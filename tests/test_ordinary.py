@@ -95,8 +95,8 @@ def test_ordinary_actions_are_allowed(profile, pruned):
     policy = load(profile)
     kept = {"history", "mandate", "creditor", "collector"} if "third-party" in profile else {"history"}
     flagged = {}
-    for name, case in _cases().items():
-        case = _lender(case, profile)
+    for name, told in _cases().items():
+        case = _lender(told, profile)
         verdict = workflow.check(_required_only(case, policy.vocabulary, kept) if pruned else case, policy, name)
         if verdict.outcome.word != "allow":
             flagged[name] = [(f.constraint, f.missing) for f in verdict.findings]
