@@ -264,11 +264,11 @@ def written(value: v.Value, expr: c.Expr, ctx: Context, lang: str, zone: when.Zo
     if isinstance(value, v.Range) and expr.type == "bool":
         said = {"en": ("no", "yes"), "zh": ("否", "是")}[lang]
         return said[value.lo] if value.lo == value.hi else "?"
-    if isinstance(value, v.Range) and value.lo > -v.BIG:
+    if isinstance(value, v.Range) and value.lo > -v.BIG // 2:
         low = _number(value.lo, expr.type, ctx, zone)
         if value.lo == value.hi:
             return low
-        return f"{low}+" if value.hi >= v.BIG else f"{low}..{_number(value.hi, expr.type, ctx, zone)}"
+        return f"{low}+" if value.hi >= v.BIG // 2 else f"{low}..{_number(value.hi, expr.type, ctx, zone)}"
     return "?"
 
 
@@ -289,19 +289,26 @@ def _fill(template: str, names: dict[str, tuple[str, str]], lang: int) -> str:
 
 
 def _missing(ctx: Context, variant: Variant) -> tuple[str, ...]:
-    """The facts that would decide: stored facts that are unknown, or the reach of the record."""
-    names: set[str] = set()
+    """The facts that would decide: stored facts that are unknown, the reach of the record, else the list or table that leaves it open."""
+    names: set[str] = set()  # facts and the reach of the record
+    lists: set[str] = set()  # lists that nobody gave
+    incomplete: set[str] = set()  # tables that end too early, lists with an attribute left out
     for slot in variant.bound.slots:
         lo, hi = _read(ctx, slot)
         if lo == hi:
             continue
         for name in slot.facts:
-            fact = ctx.vocabulary.facts.get(name)
-            if fact and not v.is_point(ctx.fact(fact)):
-                names.add(name)
-            elif name.startswith("events: "):
+            source, _, part = name.partition(": ")
+            fact = ctx.vocabulary.facts.get(source)
+            if source == "events":
                 names.add("history.complete_since" if ctx.case.complete_since is None else "events")
-    return tuple(sorted(names))
+            elif source.startswith("table#"):
+                incomplete.add(source.removeprefix("table#"))
+            elif part:
+                (lists if ctx.list(source) is None else incomplete).add(source)
+            elif fact and not v.is_point(ctx.fact(fact)):
+                names.add(name)
+    return tuple(sorted(lists | (names or incomplete)))
 
 
 def debts_of(case: Case) -> list[str]:

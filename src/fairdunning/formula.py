@@ -261,7 +261,7 @@ def _look_up(_name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
             return v.unknown(table.gives)
         return table.look_up([k.read(ctx, item) for k in keys])
 
-    return Expr(key_of("look_up", table.name, *(k.key for k in keys)), table.gives, read, facts_of(*keys))
+    return Expr(key_of("look_up", table.name, *(k.key for k in keys)), table.gives, read, facts_of(*keys) | {f"table#{table.name}"})
 
 
 def _choose(name: str, _node: Node, right: Node, scope: Scope) -> Expr | None:
