@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 import yaml
 
+from fairdunning.casefile import read_case
 from fairdunning.constraint import Book, constraints_of
 from fairdunning.engines.durable import DurableEngine
 from fairdunning.errors import LoadError
 from fairdunning.evaluate import context, debts_of, vector, zones_of
-from fairdunning.facts import read_case
 from fairdunning.folder import read_folder
 from fairdunning.policy import load, lower
 from fairdunning.workflow import judge_alone

@@ -14,6 +14,7 @@ from fairdunning.facts import Context, Item, key_of
 from fairdunning.formula import BASES, ROUNDINGS, facts_of, tree_key
 from fairdunning.names import Scope, attribute_of, local_date, operand, period_operand, stored
 from fairdunning.predicate import tree
+from fairdunning.selection import FAR, Selection, kinds_in, place, select
 from fairdunning.vocabulary import Fact
 from fairdunning.yamlfile import Node
 
@@ -54,7 +55,7 @@ def _known(node: Node, keys: set[str], scope: Scope) -> None:
             scope.problems.add(child, f"unknown key `{key}`{hint.en}", f"未知的键 `{key}`{hint.zh}")
 
 
-def selection(name: str, node: Node, source: str, fact: Fact, scope: Scope, where: Node | None = None) -> m.Selection:
+def selection(name: str, node: Node, source: str, fact: Fact, scope: Scope, where: Node | None = None) -> Selection:
     """Which items of a list count, read from the keys of a measure; ``where`` replaces its condition."""
     parts = node.mapping
     chosen = where or parts.get("where")
@@ -75,7 +76,7 @@ def selection(name: str, node: Node, source: str, fact: Fact, scope: Scope, wher
     facts = facts_of(found, *(e for e in (since, until) if e))
     chosen_key = key_of("select", source, tree_key(found), same, scope.clock, within, this, since and since.key, until and until.key,
            by and by.name, scope.calendar and scope.calendar.name)
-    return m.Selection(chosen_key, source, found, m.kinds_in(found), same, scope.clock, scope.calendar, within, this, since, until, by,
+    return Selection(chosen_key, source, found, kinds_in(found), same, scope.clock, scope.calendar, within, this, since, until, by,
                        facts | {f"{source}: {name}"})
 
 
@@ -88,9 +89,9 @@ def _by(node: Node, fact: Fact, scope: Scope) -> Fact | None:
     return None if node.text == "at" else found
 
 
-def _items_text(ctx: Context, spec: m.Selection) -> v.Value:
+def _items_text(ctx: Context, spec: Selection) -> v.Value:
     """What was counted, as words for a message."""
-    found = m.select(ctx, spec)
+    found = select(ctx, spec)
 
     def said(items: list[Item]) -> frozenset[str]:
         return frozenset(_said(ctx, spec, i) for i in items)
@@ -98,15 +99,15 @@ def _items_text(ctx: Context, spec: m.Selection) -> v.Value:
     return v.Members(said(found.yes), said(found.yes + found.perhaps))
 
 
-def _said(ctx: Context, spec: m.Selection, item: Item) -> str:
+def _said(ctx: Context, spec: Selection, item: Item) -> str:
     kind = item.values.get("kind")
     word = next(iter(kind.possible or ()), None) if isinstance(kind, v.Words) else None
-    day = m.place(ctx, spec, item, ctx.zone(spec.clock)).day
-    date = when.format_date(day.lo) if day.lo == day.hi and abs(day.lo) < m.FAR else ""
+    day = place(ctx, spec, item, ctx.zone(spec.clock)).day
+    date = when.format_date(day.lo) if day.lo == day.hi and abs(day.lo) < FAR else ""
     return " ".join(part for part in (word or item.id, date) if part)
 
 
-def _add_items(name: str, spec: m.Selection, scope: Scope) -> None:
+def _add_items(name: str, spec: Selection, scope: Scope) -> None:
     scope.names[f"{name}.items"] = Expr(key_of("items", spec.key), "set", lambda ctx, _i: _items_text(ctx, spec), spec.facts)
 
 
@@ -157,7 +158,7 @@ def _item(name: str, node: Node, source: str, fact: Fact, scope: Scope) -> None:
             add(special, found.type, found.read)
 
     def exists(ctx: Context, _item: Item | None) -> v.Value:
-        found = m.select(ctx, spec)
+        found = select(ctx, spec)
         return v.Range(int(bool(found.yes)), int(bool(found.yes or found.perhaps) or not found.closed))
 
     present = Expr(key_of("exists", spec.key), "bool", exists, spec.facts)

@@ -12,15 +12,18 @@ from typing import Any, NamedTuple
 from fairdunning import __version__, when
 from fairdunning import condition as c
 from fairdunning import value as v
+from fairdunning.casefile import read_case
 from fairdunning.constraint import PLACE, Constraint, Variant, covers
 from fairdunning.errors import CaseError, Disagreement, EngineError, Problem, Text
-from fairdunning.facts import MAX_ZONES, Case, Context, key_of, read_case
+from fairdunning.facts import Case, Context, key_of
 from fairdunning.names import local_date
 from fairdunning.policy import Policy, matches
 from fairdunning.program import NOT_WRONG, UNDECIDED, WRONG, Engine, Vector
 from fairdunning.table import Table
 from fairdunning.verdict import Finding, Outcome, Verdict
 from fairdunning.vocabulary import typed_scalar
+
+MAX_ZONES = 8
 
 
 def evaluate(document: Any, policy: Policy, engine: Engine | None = None, file: str = "case") -> Verdict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fairdunning import condition as c
-from fairdunning import measure as m
 from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import Expr, Tree
@@ -13,6 +12,7 @@ from fairdunning.errors import did_you_mean
 from fairdunning.facts import Context, Item, Key, key_of
 from fairdunning.names import Scope, local_date, operand, period_operand, word_of
 from fairdunning.predicate import tree
+from fairdunning.selection import FAR
 from fairdunning.spans import days_between, rounded, year_of
 from fairdunning.table import Table
 from fairdunning.yamlfile import Node
@@ -188,7 +188,7 @@ def _plus(name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
     read_start = c.number(local_date(start, scope.clock))
 
     def moved(day: int) -> tuple[int | None, int | None]:
-        end = when.add(day, period, calendar) if abs(day) <= m.FAR else None
+        end = when.add(day, period, calendar) if abs(day) <= FAR else None
         return (None, None) if end is None else when.rolled(end, calendar, roll=roll)
 
     def read(ctx: Context, item: Item | None) -> v.Value:
@@ -234,7 +234,7 @@ def _interest(name: str, node: Node, right: Node, scope: Scope) -> Expr | None:
         if any(x.lo > x.hi for x in (amount, rate, start, end)):
             return v.NONE
         none = any(x.none for x in (amount, rate, start, end))
-        if any(abs(x) > m.FAR for x in (*start[:2], *end[:2])):
+        if any(abs(x) > FAR for x in (*start[:2], *end[:2])):
             return v.unknown("money", optional=none)
         days = [days_between(start.hi, end.lo, basis), days_between(start.lo, end.hi, basis)]
         found = [a * r * d for a in amount[:2] for r in rate[:2] for d in days]

@@ -18,9 +18,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from fairdunning import review, when, workflow
 from fairdunning.audit import Signer
+from fairdunning.casefile import read_case
 from fairdunning.errors import CaseError, LoadError, Problem, StoreError, Text
 from fairdunning.evaluate import evaluate
-from fairdunning.facts import read_case
 from fairdunning.policy import Policy, load
 from fairdunning.program import Engine
 from fairdunning.store import ledger, published, records, reviews

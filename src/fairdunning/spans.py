@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from fairdunning import measure as m
 from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import FALSE, TRUE, UNKNOWN, Expr, Pair, number
 from fairdunning.facts import Context, Item, Key, one_word
-from fairdunning.measure import Selection
+from fairdunning.selection import FAR, Place, Selection, closed, covered_since, kleene, place, select, within
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,14 @@ class _Edge(NamedTuple):
     """An event that opens or closes: how surely it counts, where it stands, its rank among equals."""
 
     counts: int
-    place: m.Place
+    place: Place
     rank: int
 
 
 def _edges(ctx: Context, spec: Selection) -> list[_Edge]:
     def make() -> list[_Edge]:
-        found, zone = m.select(ctx, spec), ctx.zone(spec.clock)
-        return [_Edge(sure, m.place(ctx, spec, i, zone), i.index) for sure, items in ((TRUE, found.yes), (UNKNOWN, found.perhaps)) for i in items]
+        found, zone = select(ctx, spec), ctx.zone(spec.clock)
+        return [_Edge(sure, place(ctx, spec, i, zone), i.index) for sure, items in ((TRUE, found.yes), (UNKNOWN, found.perhaps)) for i in items]
 
     edges: list[_Edge] = ctx.cached(("edges", spec.key), make)
     return edges
@@ -48,7 +47,7 @@ def _later(a: _Edge, b: _Edge) -> int:
     """Whether `a` comes after `b`; equal instants: the later in the list."""
     if a.place.at.lo == a.place.at.hi == b.place.at.lo == b.place.at.hi:
         return TRUE if a.rank > b.rank else FALSE
-    return m.kleene(a.place.at.lo > b.place.at.hi, a.place.at.hi > b.place.at.lo)
+    return kleene(a.place.at.lo > b.place.at.hi, a.place.at.hi > b.place.at.lo)
 
 
 def _closed_by(ctx: Context, span: Span, opener: _Edge, moment: v.Range, *, strict: bool) -> int:
@@ -56,7 +55,7 @@ def _closed_by(ctx: Context, span: Span, opener: _Edge, moment: v.Range, *, stri
     found = FALSE
     shift = 1 if strict else 0
     for closer in (e for spec in span.closes for e in _edges(ctx, spec)):
-        by_then = m.kleene(closer.place.at.hi + shift <= moment.lo, closer.place.at.lo + shift <= moment.hi)
+        by_then = kleene(closer.place.at.hi + shift <= moment.lo, closer.place.at.lo + shift <= moment.hi)
         found = max(found, min(closer.counts, _later(closer, opener), by_then))
     if found == FALSE and any(_may_miss(ctx, spec, opener) for spec in span.closes):
         return UNKNOWN
@@ -66,16 +65,16 @@ def _closed_by(ctx: Context, span: Span, opener: _Edge, moment: v.Range, *, stri
 def _may_miss(ctx: Context, spec: Selection, opener: _Edge) -> bool:
     """Whether the record may lack a closer that came after this opener."""
     kinds = spec.kinds(ctx)
-    since = m.covered_since(ctx, frozenset(ctx.vocabulary.events["kind"].words) if kinds is None else kinds)
-    return (since is None or opener.place.day.lo < since) and not m.closed(ctx, spec, ctx.now)
+    since = covered_since(ctx, frozenset(ctx.vocabulary.events["kind"].words) if kinds is None else kinds)
+    return (since is None or opener.place.day.lo < since) and not closed(ctx, spec, ctx.now)
 
 
 def _open_at(ctx: Context, span: Span, opener: _Edge, moment: v.Range, *, strict: bool) -> int:
     """Whether this opener holds the period open at the moment."""
-    found = min(opener.counts, m.kleene(opener.place.at.hi <= moment.lo, opener.place.at.lo <= moment.hi))
+    found = min(opener.counts, kleene(opener.place.at.hi <= moment.lo, opener.place.at.lo <= moment.hi))
     if found and span.lasts is not None:
         zone = ctx.zone(span.opens.clock)
-        inside = {m.within(span.lasts, opener.place, zone, t, span.opens.calendar) for t in moment[:2]}
+        inside = {within(span.lasts, opener.place, zone, t, span.opens.calendar) for t in moment[:2]}
         found = min(found, inside.pop() if len(inside) == 1 else UNKNOWN)
     return min(found, TRUE - _closed_by(ctx, span, opener, moment, strict=strict)) if found else FALSE
 
@@ -85,7 +84,7 @@ def holds_at(ctx: Context, span: Span, moment: v.Range, *, strict: bool) -> Pair
     if abs(moment.lo) >= v.BIG or abs(moment.hi) >= v.BIG:
         return 0, 1
     found = max((_open_at(ctx, span, e, moment, strict=strict) for e in _edges(ctx, span.opens)), default=FALSE)
-    unseen = found == FALSE and not m.closed(ctx, replace(span.opens, within=span.lasts), moment.lo)
+    unseen = found == FALSE and not closed(ctx, replace(span.opens, within=span.lasts), moment.lo)
     return int(found == TRUE), int(found != FALSE or unseen)
 
 
@@ -146,7 +145,7 @@ def _last_day(ctx: Context, span: Span, opener: _Edge) -> v.Value:
         at = opener.place.at
         length = span.lasts.seconds - 1
         return v.unknown("date") if zone is None else v.Range(zone.day_of(at.lo + length), zone.day_of(at.hi + length))
-    found = [when.add(d, span.lasts, span.opens.calendar) if abs(d) < m.FAR else None for d in opener.place.day[:2]]
+    found = [when.add(d, span.lasts, span.opens.calendar) if abs(d) < FAR else None for d in opener.place.day[:2]]
     lo, hi = found
     return v.Range(-v.BIG if lo is None else lo - 1, v.BIG if hi is None else hi - 1)
 
@@ -178,7 +177,7 @@ def term_ends(ctx: Context, term: Term) -> v.Value:
         first = when.add(start.lo, term.lasts, term.calendar)
         return v.Range(-v.BIG if first is None else first, v.BIG, none=True)
     lo, hi = _fold(ctx, term, start.lo, sure=True), _fold(ctx, term, start.hi, sure=False)
-    whole = all(m.select(ctx, s).closed for s in (term.restarted_by, term.held_by) if s is not None)
+    whole = all(select(ctx, s).closed for s in (term.restarted_by, term.held_by) if s is not None)
     if lo is _ENDLESS:
         return v.NONE
     low = -v.BIG if lo is None else when.rolled(int(lo), term.calendar, roll=term.roll)[0]
@@ -191,7 +190,7 @@ def term_ends(ctx: Context, term: Term) -> v.Value:
 def _undated(ctx: Context, term: Term) -> bool:
     """Whether events would move the end but no zone says on which days they were."""
     specs = [s for s in (term.restarted_by, term.held_by) if s is not None]
-    found = [m.select(ctx, s) for s in specs if ctx.zone(s.clock) is None]
+    found = [select(ctx, s) for s in specs if ctx.zone(s.clock) is None]
     return any(f.yes or f.perhaps for f in found)
 
 
@@ -238,11 +237,11 @@ def _dated(ctx: Context, spec: Selection | None, *, sure: bool) -> list[tuple[in
     """Day and last day of the events that count, in order; the last day is None while a lasting one goes on."""
     if spec is None:
         return []
-    found = m.select(ctx, spec)
+    found = select(ctx, spec)
     zone = ctx.zone(spec.clock)
     entries = []
     for item in found.yes if sure else found.yes + found.perhaps:
-        day = m.place(ctx, spec, item, ctx.zone(spec.clock)).day
+        day = place(ctx, spec, item, ctx.zone(spec.clock)).day
         first = day.hi if not sure else day.lo
         entries.append((first, item.index, _last(ctx, item, first, zone)))
     return [(day, until) for day, _, until in sorted(entries, key=lambda e: e[:2])]
@@ -302,7 +301,7 @@ def interest(ctx: Context, spec: Interest) -> v.Value:
     rate = number(spec.rate)(ctx, None)
     if rate.lo > rate.hi:
         return v.NONE
-    found = m.select(ctx, spec.spec)
+    found = select(ctx, spec.spec)
     zone = ctx.zone(spec.spec.clock)
     if zone is None or rate.none or not found.closed:
         return v.unknown("money")

@@ -11,12 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fairdunning.casefile import read_case
 from fairdunning.constraint import Book, Constraint, rule_alone
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text, did_you_mean
 from fairdunning.evaluate import context, debts_of, evaluate, status_of, vector, zones_of
-from fairdunning.facts import read_case
 from fairdunning.folder import Folder, known, read_folder
 from fairdunning.policy import Policy, load, lower, reading
 from fairdunning.program import Engine
