@@ -25,17 +25,21 @@ HORIZON_DAYS = 400
 MAX_INSTEAD = 5
 
 
+Engines = dict[tuple[str, ...], tuple[Policy, Engine]]
+"""The compiled engine of some constraints of a policy, of all under no name; made once, may be kept for as long as the policy."""
+
+
 class Walk:
     """One case moved through time under one policy."""
 
-    def __init__(self, document: Any, policy: Policy, file: str = "case") -> None:
+    def __init__(self, document: Any, policy: Policy, file: str = "case", engines: Engines | None = None) -> None:
         self.policy, self.file = policy, file
         self.document, _ = with_profile(document, policy, file)
         self.case = read_case(self.document, policy.vocabulary, file)
         at = self.case.nouns["action"]["action.at"]
         assert isinstance(at, v.Range)
         self.start = at.lo
-        self.engines: dict[tuple[str, ...], tuple[Policy, Engine]] = {}
+        self.engines: Engines = {} if engines is None else engines
         # an amendment made later rewrites events from then on: only then must the document be read anew
         self.amended = any(isinstance(e, dict) and e.get("kind") == "amendment" for e in self.document.get("events") or [])
 
@@ -49,14 +53,18 @@ class Walk:
 
     def findings(self, at: int, constraints: tuple[str, ...] = ()) -> list[Finding]:
         """What is found at an instant, by all constraints or by these alone."""
-        if constraints not in self.engines:
-            part = narrowed(self.policy, constraints) if constraints else self.policy
-            self.engines[constraints] = part, CompiledEngine(part.program)
-        part, engine = self.engines[constraints]
+        part, engine = self.engine(constraints)
         case = self.moved(at)
         found = [f for debt in debts_of(case) for zone in zones_of(case, self.file)
                  for f in judge(context(case, part, debt, zone), part, engine, zone.name if zone else "")]
         return [f for f in found if f.outcome > Outcome.ALLOW and not f.shadow]
+
+    def engine(self, constraints: tuple[str, ...] = ()) -> tuple[Policy, Engine]:
+        """The policy of all constraints or of these alone, with its engine."""
+        if constraints not in self.engines:
+            part = narrowed(self.policy, constraints) if constraints else self.policy
+            self.engines[constraints] = part, CompiledEngine(part.program)
+        return self.engines[constraints]
 
     def zones(self) -> list[when.Zone]:
         """Every clock that something is read on."""
@@ -86,8 +94,8 @@ class Walk:
         groups += [part for debt in self.case.debts.values() for part in debt.values()]
         groups += [item.values for items in lists for item in items]
         for group in groups:
-            for value in group.values():
-                if isinstance(value, v.Range) and value.lo == value.hi and value.lo > 10**8:
+            for name, value in group.items():
+                if name != "action.at" and isinstance(value, v.Range) and value.lo == value.hi and value.lo > 10**8:
                     yield value.lo
         for entry in self.document.get("events") or []:
             try:
@@ -137,11 +145,11 @@ def _shown_zone(walk: Walk) -> when.Zone:
     return (debtors or walk.zones() or [when.zone("UTC")])[0]
 
 
-def planned(document: Any, policy: Policy, verdict: Verdict, file: str = "case") -> Verdict:
+def planned(document: Any, policy: Policy, verdict: Verdict, file: str = "case", engines: Engines | None = None) -> Verdict:
     """The verdict with when it becomes lawful and what would be lawful instead; an engine's failure is left as it is."""
     if verdict.cause in {"disagreement", "engine_lost"}:
         return verdict
-    walk = Walk(document, policy, file)
+    walk = Walk(document, policy, file, engines)
     show = _shown_zone(walk)
     if verdict.outcome == Outcome.ALLOW:
         return replace(verdict, lawful_from=show.format(walk.start))
@@ -151,7 +159,7 @@ def planned(document: Any, policy: Policy, verdict: Verdict, file: str = "case")
     first = _first_lawful(walk, points, tuple(sorted(ends))) if None not in ends.values() else None
     why = None if first is not None else _why(tuple(name for name, at in ends.items() if at is None))
     return replace(verdict, findings=findings, lawful_from=_said(show, first), lawful_from_why=why,
-                   instead=tuple(_instead(walk.document, policy, _said(show, first), file)))
+                   instead=tuple(_instead(walk, _said(show, first))))
 
 
 def _said(zone: when.Zone, at: int | None) -> str | None:
@@ -179,11 +187,12 @@ def _why(constraints: tuple[str, ...]) -> Text:
 _KINDS = ("call", "sms", "im", "email", "letter", "app_message")
 
 
-def _instead(document: dict[str, Any], policy: Policy, lawful_from: str | None, file: str) -> Iterator[dict[str, Any]]:
+def _instead(walk: Walk, lawful_from: str | None) -> Iterator[dict[str, Any]]:
     """Changes that a collector can really make and that are allowed; each one is judged again."""
     found = 0
-    for change in _changes(document, lawful_from):
-        if found < MAX_INSTEAD and evaluate(changed(document, change), policy, file=file).outcome == Outcome.ALLOW:
+    _, engine = walk.engine()
+    for change in _changes(walk.document, lawful_from):
+        if found < MAX_INSTEAD and evaluate(changed(walk.document, change), walk.policy, engine, walk.file).outcome == Outcome.ALLOW:
             found += 1
             yield {"change": change, "outcome": Outcome.ALLOW.word}
 
