@@ -1,5 +1,6 @@
 """The running service: held contacts never exceed a cap, records survive a kill, errors name their field."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from fairdunning import when
 from fairdunning.cli import main
@@ -30,6 +31,11 @@ def stamp(at):
     return when.zone("Asia/Shanghai").format(at)
 
 
+def span(start, seconds=60):
+    """A window of start in microseconds."""
+    return int(start * 1e6), int((start + seconds) * 1e6)
+
+
 def case(debtor="P-1", at=NOON, address="N1", number="A-1"):
     return {
         "action": {
@@ -37,30 +43,30 @@ def case(debtor="P-1", at=NOON, address="N1", number="A-1"):
             "kind": "call",
             "agent": "human",
             "at": stamp(at),
-            "person": "P1",
+            "person": debtor,
             "address": address,
-            "debts": ["D1"],
+            "debts": [f"D-{debtor}"],
             "purpose": "demand",
             "recorded": True,
             "opens_with": ["creditor", "organisation"],
         },
         "debtor": {"id": debtor, "timezones": ["Asia/Shanghai"]},
-        "persons": [{"id": "P1", "roles": ["debtor"]}],
-        "debts": [{"id": "D1", "kind": "online_consumer_loan", "due": "2026-10-05", "contract": {"signed_on": "2026-02-01"}}],
+        "persons": [{"id": debtor, "roles": ["debtor"]}],
+        "debts": [{"id": f"D-{debtor}", "kind": "online_consumer_loan", "due": "2026-10-05", "contract": {"signed_on": "2026-02-01"}}],
         "collector": {"kind": "creditor"},
         "history": {"complete_since": "2026-01-01"},
     }
 
 
-def talk(number, at):
+def talk(number, at, debtor="P-1", address="N1"):
     return {
         "id": number,
         "kind": "call",
         "direction": "outbound",
         "outcome": "conversation",
-        "person": "P1",
-        "address": "N1",
-        "counts_for": ["D1"],
+        "person": debtor,
+        "address": address,
+        "counts_for": [f"D-{debtor}"],
         "at": stamp(at),
     }
 
@@ -79,8 +85,13 @@ def sqlite_service(tmp_path):
     found.close()
 
 
+def stored(service, debtor="P-1"):
+    with service.store.engine.connect() as connection:
+        return ledger.read(connection, debtor, {f"debtor:{debtor}"}, service.store.now(connection))
+
+
 def reserve(service, start, **more):
-    return service.check(case(**more), STRICT, (start, start + 60))
+    return service.check(case(**more), STRICT, span(start))
 
 
 def test_the_third_open_contact_of_a_day_is_the_last(service):
@@ -116,19 +127,33 @@ def test_many_callers_at_once_never_exceed_the_cap(service):
 def test_attempts_at_one_number_count_over_debtors(service):
     """Six unanswered attempts a number and day, whoever the debtor is."""
     for i in range(6):
-        attempt = {**talk(f"E{i}", NOON - 600 * (i + 1)), "outcome": "no_answer"}
+        attempt = {**talk(f"E{i}", NOON - 600 * (i + 1), f"P-{i}"), "outcome": "no_answer"}
         service.append(f"P-{i}", [attempt], STRICT)
 
     assert "block" == reserve(service, NOON, debtor="P-9")["outcome"]
     assert "allow" == reserve(service, NOON, debtor="P-9", address="N2")["outcome"]
 
 
-def test_an_earlier_moment_than_a_held_one_is_refused(service):
-    """Windows look back: what was held for later relied on the past as it was."""
-    reserve(service, NOON + 600)
+def test_an_earlier_moment_is_held_only_while_the_later_ones_stand(service):
+    """Windows look back: a contact before others is judged with them; the fourth of a day would make the last one too many."""
+    for i in (2, 1, 0):
+        assert "allow" == reserve(service, NOON + 600 * i)["outcome"]
 
     with pytest.raises(StoreError, match="later moment"):
-        reserve(service, NOON)
+        reserve(service, NOON - 600)
+    assert 3 == len(stored(service).contacts)
+
+
+def test_a_contact_before_one_of_another_debtor_at_the_same_number(service):
+    """The later one, of another file, is judged again under its own keys: a free number is no reason to refuse, a full one is."""
+    for i in range(4):
+        late = {**talk(f"E{i}", NOON - 600 * (i + 1), "P-2"), "outcome": "no_answer"}
+        service.append("P-2", [late], STRICT)
+    assert "allow" == reserve(service, NOON + 600, debtor="P-2")["outcome"]
+    assert "allow" == reserve(service, NOON, debtor="P-1")["outcome"]
+
+    with pytest.raises(StoreError, match="later moment"):
+        reserve(service, NOON + 60, debtor="P-3")
 
 
 def test_a_window_that_ends_after_hours_is_not_allowed(service):
@@ -142,9 +167,8 @@ def test_a_window_that_ends_after_hours_is_not_allowed(service):
 def test_an_unresolved_reservation_keeps_counting(service):
     """A deadline that passed without word makes a contact unresolved; it is still counted."""
     past = int(time.time()) - 3600
-    answer = service.check(case(at=past), Key("k", frozenset({"checker"}), "cn-consumer-finance-company", None, "enforce"), (past, past + 60))
-    with service.store.engine.connect() as connection:
-        states = [e["state"] for e in ledger.history(connection, "P-1", "N1", past + 120)]
+    answer = service.check(case(at=past), Key("k", frozenset({"checker"}), "cn-consumer-finance-company", None, "enforce"), span(past))
+    states = [e["state"] for e in stored(service).seen(past + 120)]
 
     assert (["unresolved"] if answer["reservation"] else []) == states
 
@@ -156,14 +180,13 @@ def test_events_are_accepted_once_and_conflicts_change_nothing(service):
     assert {"accepted": 0, "known": 1} == service.append("P-1", [first], STRICT)
     with pytest.raises(StoreError, match="other content"):
         service.append("P-1", [talk("E2", NOON), {**first, "outcome": "no_answer"}], STRICT)
-    with service.store.engine.connect() as connection:
-        assert ["E1"] == [e["id"] for e in ledger.history(connection, "P-1", None, NOON)]
+    assert ["E1"] == [e["id"] for e in stored(service).seen(NOON)]
 
 
 def test_committing_twice_is_once_and_late_is_recorded(service):
     """A doubled commit changes nothing; one outside its window is recorded as such; a committed contact cannot be cancelled."""
     held = reserve(service, NOON)["reservation"]
-    first, second = (service.settle(held, "committed", NOON + 400, STRICT) for _ in range(2))
+    first, second = (service.settle(held, "committed", (NOON + 400) * 10**6, STRICT) for _ in range(2))
 
     assert (False, False) == (first["inside_window"], second["inside_window"])
     with pytest.raises(StoreError, match="committed already"):
@@ -172,29 +195,45 @@ def test_committing_twice_is_once_and_late_is_recorded(service):
 
 def test_the_same_idempotency_key_gives_the_same_answer(service):
     """A retry is answered as before and holds nothing more; another request under the key is refused."""
-    first, second = (service.check(case(), STRICT, (NOON, NOON + 60), "once") for _ in range(2))
+    first, second = (service.check(case(), STRICT, span(NOON), "once") for _ in range(2))
 
     assert first == second
     with pytest.raises(StoreError, match="another request"):
-        service.check(case(number="A-2"), STRICT, (NOON, NOON + 60), "once")
+        service.check(case(number="A-2"), STRICT, span(NOON), "once")
 
 
-def test_no_verdict_without_its_record(sqlite_service):
-    """A full database answers block, and holds nothing."""
+@pytest.fixture
+def full_disk(tmp_path):
+    """A real file system of 20 MB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(place)], check=False, capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
 
-    def full(connection, _record):
-        connection.execute("PRAGMA max_page_count=1")
 
-    service = sqlite_service
-    event.listen(service.store.engine, "connect", full)
-    service.store.engine.dispose()
-    big = case()
+def test_no_verdict_without_its_record_when_the_disk_is_full(full_disk):
+    """On a full disk the answer is block and nothing is held; what was held before stands, and with room it goes on."""
+    service = Service(Store(f"sqlite:///{full_disk / 'ledger.db'}"))
+    first = reserve(service, NOON)
+    filler = full_disk / "filler"
+    with filler.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 65536)
+            file.flush()
+    big = case("P-2")
     big["persons"] += [{"id": f"X{i}", "roles": ["relative"]} for i in range(3000)]
-    answer = service.check(big, STRICT, (NOON, NOON + 60))
+    refused = [service.check(big, STRICT, span(NOON)) for _ in range(3)]
+    filler.unlink()
+    again = reserve(service, NOON, debtor="P-2")
 
-    assert ("block", "not_recorded", None) == (answer["outcome"], answer["cause"], answer["reservation"])
+    assert [("block", "not_recorded", None)] * 3 == [(a["outcome"], a["cause"], a["reservation"]) for a in refused]
+    assert ["allow", "allow"] == [first["outcome"], again["outcome"]]
+    assert [again["reservation"]] == [row["id"] for row in stored(service, "P-2").contacts]
     with service.store.engine.connect() as connection:
-        assert 0 == connection.scalar(text("select count(*) from contacts"))
+        assert "" == records.verify(connection)
+    service.close()
 
 
 def test_a_changed_record_is_found(service):
@@ -224,7 +263,7 @@ def test_a_changed_record_is_found(service):
 def test_a_second_process_is_refused(sqlite_service):
     """One SQLite file has one serving process."""
     done = subprocess.run(
-        [sys.executable, "-m", "fairdunning", "audit", "verify", "--store", sqlite_service.store.url.render_as_string()],
+        [sys.executable, "-m", "fairdunning", "serve", "--store", sqlite_service.store.url.render_as_string()],
         capture_output=True,
         text=True,
         check=False,
@@ -272,7 +311,7 @@ class Server:
 
     def start(self):
         self.process = subprocess.Popen([sys.executable, "-m", "fairdunning", "serve", "--store", self.store, "--port", str(self.port), *self.more])
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 if httpx.get(self.url + "/healthz").status_code == 200:
                     return

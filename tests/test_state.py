@@ -22,7 +22,7 @@ from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.database import Store
 from fairdunning.store.keys import Key, Keys
-from tests.test_service import NOON, Server, case, stamp, talk
+from tests.test_service import NOON, Server, case, span, stamp, talk
 
 CHECKER = Key("planner", frozenset({"checker"}), "cn-consumer-finance-company", None, "enforce")
 REVIEWER = Key("reviewer", frozenset({"reviewer"}), "cn-consumer-finance-company", None, "enforce")
@@ -38,7 +38,7 @@ def service(store_url, tmp_path):
 def flagged(service, number="A-1"):
     """Three conversations today: the profile that is not strict flags the fourth."""
     service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], CHECKER)
-    return service.check(case(number=number), CHECKER, (NOON, NOON + 60))
+    return service.check(case(number=number), CHECKER, span(NOON))
 
 
 # --- reviews -----------------------------------------------------------------------------------------------------------
@@ -49,9 +49,9 @@ def test_a_release_is_honoured_by_the_next_check_and_by_no_other_action(service)
     first = flagged(service)
     assert ("flag", None) == (first["outcome"], first["reservation"])
     assert first["review"] == flagged(service)["review"]
-    service.review_claim(first["review"], REVIEWER)
-    service.review_decide(first["review"], REVIEWER, "release", "the debtor asked to be called back", int(time.time()) + 3600)
-    again = service.check(case(), CHECKER, (NOON, NOON + 60))
+    service.desk.claim(first["review"], REVIEWER)
+    service.desk.decide(first["review"], REVIEWER, "release", "the debtor asked to be called back", int(time.time()) + 3600)
+    again = service.check(case(), CHECKER, span(NOON))
 
     assert ("allow", True) == (again["outcome"], again["reservation"] is not None)
     assert "flag" == flagged(service, "A-2")["outcome"]
@@ -61,9 +61,9 @@ def test_a_release_is_honoured_by_the_next_check_and_by_no_other_action(service)
 def test_a_block_is_not_released(service):
     """A release lifts the named flags only; a blocking finding stands."""
     first = flagged(service)
-    service.review_claim(first["review"], REVIEWER)
-    service.review_decide(first["review"], REVIEWER, "release", "asked", int(time.time()) + 3600)
-    again = service.check({**case(), "debts": [{**case()["debts"][0], "due": "2027-01-01"}]}, CHECKER, (NOON, NOON + 60))
+    service.desk.claim(first["review"], REVIEWER)
+    service.desk.decide(first["review"], REVIEWER, "release", "asked", int(time.time()) + 3600)
+    again = service.check({**case(), "debts": [{**case()["debts"][0], "due": "2027-01-01"}]}, CHECKER, span(NOON))
 
     assert "block" == again["outcome"]
     assert again["review"] is None
@@ -75,29 +75,29 @@ def test_four_eyes_reasons_and_ends(service):
     later = int(time.time()) + 60
     for key in (CHECKER, replace(REVIEWER, id="planner")):
         with pytest.raises(StoreError, match="cannot review"):
-            service.review_claim(number, key)
+            service.desk.claim(number, key)
     with pytest.raises(StoreError, match="claim the review"):
-        service.review_decide(number, REVIEWER, "uphold", "no", None)
-    service.review_claim(number, REVIEWER)
+        service.desk.decide(number, REVIEWER, "uphold", "no", None)
+    service.desk.claim(number, REVIEWER)
     for decision, reason, until, said in (("release", "x", None, "30 days"), ("release", "x", later + 40 * 86400, "30 days"),
                                           ("uphold", " ", None, "reason"), ("wave", "x", later, "release")):
         with pytest.raises(StoreError, match=said):
-            service.review_decide(number, REVIEWER, decision, reason, until)
-    assert "claimed" == service.review_show(number)["state"]
-    service.review_decide(number, REVIEWER, "uphold", "three are enough", None)
+            service.desk.decide(number, REVIEWER, decision, reason, until)
+    assert "claimed" == service.desk.show(number)["state"]
+    service.desk.decide(number, REVIEWER, "uphold", "three are enough", None)
     with pytest.raises(StoreError, match="claim"):
-        service.review_decide(number, REVIEWER, "release", "again", later)
-    assert "flag" == service.check(case(), CHECKER, (NOON, NOON + 60))["outcome"]
+        service.desk.decide(number, REVIEWER, "release", "again", later)
+    assert "flag" == service.check(case(), CHECKER, span(NOON))["outcome"]
 
 
 def test_an_agency_does_not_review_its_own_plans(service):
     """Two keys of one agency are one pair of eyes."""
     agency = replace(CHECKER, collector="G1")
     service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], agency)
-    number = service.check(case(), agency, (NOON, NOON + 60))["review"]
+    number = service.check(case(), agency, span(NOON))["review"]
     with pytest.raises(StoreError, match="cannot review"):
-        service.review_claim(number, replace(REVIEWER, collector="G1"))
-    assert "claimed" == service.review_claim(number, replace(REVIEWER, collector="G2"))["state"]
+        service.desk.claim(number, replace(REVIEWER, collector="G1"))
+    assert "claimed" == service.desk.claim(number, replace(REVIEWER, collector="G2"))["state"]
 
 
 def test_of_many_who_claim_one_gets_it(service):
@@ -106,14 +106,14 @@ def test_of_many_who_claim_one_gets_it(service):
 
     def claim(i):
         try:
-            return service.review_claim(number, replace(REVIEWER, id=f"r{i}"))["claimed_by"]
+            return service.desk.claim(number, replace(REVIEWER, id=f"r{i}"))["claimed_by"]
         except StoreError:
             return None
 
     with ThreadPoolExecutor(8) as pool:
         got = [g for g in pool.map(claim, range(16)) if g]
     assert 1 == len(got)
-    assert [got[0]] == [r["claimed_by"] for r in service.review_list(None, 10)]
+    assert [got[0]] == [r["claimed_by"] for r in service.desk.listed(None, 10)]
 
 
 # --- policies in force, replay, shadow ---------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def house(tmp_path):
 def test_a_published_policy_runs_at_once_and_the_past_replays_under_its_own(service, house):
     """One conversation more a day is refused after the publication; the verdict before it still gives the same body."""
     house_key = replace(CHECKER, profile="house")
-    service.publish("house", house, "ann")
+    service.policies.publish("house", house, "ann")
     service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(2)], house_key)
     before = service.check(case(), house_key)
     policy = house / "house" / "rules.yaml"
@@ -137,10 +137,10 @@ def test_a_published_policy_runs_at_once_and_the_past_replays_under_its_own(serv
     policy.write_text(policy.read_text().replace("cap: 2", "cap: 1"))
     cases = next(house.rglob("*.cases.yaml"))
     cases.write_text(cases.read_text().replace("expect: silent", "expect: wrong"))
-    second = service.publish("house", house, "bob")
+    second = service.policies.publish("house", house, "bob")
     after = service.check(case(), house_key)
 
-    assert before["verdict"]["policy"]["digest"] != after["verdict"]["policy"]["digest"] == second["digest"] == service.digests()["house"]
+    assert before["verdict"]["policy"]["digest"] != after["verdict"]["policy"]["digest"] == second["digest"] == service.policies.digests()["house"]
     assert "flag" == before["outcome"] == after["outcome"]
     assert service.replay(before["id"])["same"]
     assert service.replay(after["id"])["same"]
@@ -148,14 +148,14 @@ def test_a_published_policy_runs_at_once_and_the_past_replays_under_its_own(serv
 
 def test_what_fails_its_cases_never_replaces_what_runs(service, house):
     """The failing case is named with file and line, and the digest in force stays."""
-    first = service.publish("house", house, "ann")["digest"]
+    first = service.policies.publish("house", house, "ann")["digest"]
     cases = next(house.rglob("*.cases.yaml"))
     cases.write_text(cases.read_text().replace("expect: silent", "expect: wrong"))
     with pytest.raises(LoadError) as raised:
-        service.publish("house", house, "bob")
+        service.policies.publish("house", house, "bob")
 
     assert any(p.line > 0 and "expected wrong" in p.text.en for p in raised.value.problems)
-    assert first == service.digests()["house"]
+    assert first == service.policies.digests()["house"]
 
 
 def test_two_services_never_answer_under_two_digests_after_a_publication(postgres, house, tmp_path):
@@ -163,7 +163,7 @@ def test_two_services_never_answer_under_two_digests_after_a_publication(postgre
     url = postgres()
     one, two = (Service(Store(url), key_file=tmp_path / "key") for _ in range(2))
     key = replace(CHECKER, profile="house")
-    one.publish("house", house, "ann")
+    one.policies.publish("house", house, "ann")
     policy = next(p for p in house.rglob("*.yaml") if "constraints:" in p.read_text())
     policy.write_text(policy.read_text().replace("cap: 2", "cap: 1"))
     cases = next(house.rglob("*.cases.yaml"))
@@ -177,7 +177,7 @@ def test_two_services_never_answer_under_two_digests_after_a_publication(postgre
 
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(ask, i) for i in range(20)]
-        new = pool.submit(lambda: (one.publish("house", house, "bob")["digest"], published.append(time.monotonic())))
+        new = pool.submit(lambda: (one.policies.publish("house", house, "bob")["digest"], published.append(time.monotonic())))
         jobs += [pool.submit(ask, i) for i in range(20, 60)]
         digest = new.result()[0]
         _ = [j.result() for j in jobs]
@@ -348,7 +348,7 @@ def test_two_servers_share_one_cap_and_one_queue(served):
     assert 3 == sum(a["reservation"] is not None for a in answers)
 
     with Client(servers[0].url, keys["planner"]) as planner, Client(servers[1].url, keys["reviewer"]) as reviewer:
-        planner.events("Q-2", [{**talk(f"Q{i}", NOON - 600 * i - 60), "address": "NR"} for i in range(3)])
+        planner.events("Q-2", [talk(f"Q{i}", NOON - 600 * i - 60, "Q-2", "NR") for i in range(3)])
         flag = planner.check(case("Q-2", address="NR"), (stamp(NOON), stamp(NOON + 60)))
         assert flag["review"] in {r["id"] for r in reviewer.reviews("open")}
         with pytest.raises(ApiError) as refused:
@@ -395,7 +395,7 @@ def test_a_reviewer_clears_the_queue_from_the_terminal(served):
     """list, show, claim, decide."""
     servers, keys = served
     with Client(servers[0].url, keys["planner"]) as planner:
-        planner.events("T-1", [{**talk(f"T{i}", NOON - 600 * i - 60), "address": "NT"} for i in range(3)])
+        planner.events("T-1", [talk(f"T{i}", NOON - 600 * i - 60, "T-1", "NT") for i in range(3)])
         number = planner.check(case("T-1", address="NT"), (stamp(NOON), stamp(NOON + 60)))["review"]
     place = ["--url", servers[1].url, "--key", keys["reviewer"]]
     outputs = [CliRunner().invoke(main, ["review", *command, *place]) for command in

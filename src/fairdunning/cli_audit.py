@@ -123,7 +123,7 @@ def publish(store_url: str, folder: Path | None, profile: str, who: str) -> None
     """Run the cases of a folder over the shipped law and put it in force / 发布策略."""
     service = service_of(store_url)
     try:
-        found = service.publish(profile, folder, who)
+        found = service.policies.publish(profile, folder, who)
         click.echo(f"{profile} runs {found['digest']} / {profile} 现执行 {found['digest']}")
     except LoadError as error:
         fail(error)

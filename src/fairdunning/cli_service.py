@@ -70,9 +70,8 @@ def serve(store_url: str, own: Path | None, signing_key: Path | None, host: str,
     try:
         if host not in _LOOPBACK and not service.keys.any():
             stop("no API key exists: make one with `fairdunning keys new`, or serve on 127.0.0.1 / 尚无密钥：请先 `fairdunning keys new`")
-        with service.store.writing() as connection:
-            for profile in service.keys.profiles() or [DEFAULT_PROFILE]:
-                service.loaded(connection, profile)
+        for profile in service.keys.profiles() or [DEFAULT_PROFILE]:
+            service.policies.now(profile)
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
         app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publish_to=publish_to)

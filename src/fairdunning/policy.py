@@ -77,11 +77,12 @@ class Policy:
 
     def part(self, ids: tuple[str, ...]) -> Policy:
         """The same policy with these constraints alone, made once."""
-        if ids not in self._parts:
+        found = self._parts.get(ids)
+        if found is None:
             if len(self._parts) >= MAX_PARTS:
                 self._parts.clear()
-            self._parts[ids] = narrowed(self, ids)
-        return self._parts[ids]
+            found = self._parts[ids] = narrowed(self, ids)
+        return found
 
 
 def load(profile: str, own: Path | None = None, base: Path | None = None) -> Policy:

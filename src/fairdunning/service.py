@@ -1,239 +1,222 @@
-"""The verbs of a running service: check and reserve, commit, cancel, events, reviews, policies in force, replay.
+"""The verbs of a running service: check and reserve, commit, cancel, events, replay.
 
-A check that reserves reads the ledger, judges the whole window of start and holds the contact in one transaction, alone with its
-debtor and address, together with its record; whatever fails, the answer is block.
+A check that reserves reads the ledger, judges the whole window of start and holds the contact in one turn, alone with every key the
+policy counts by, together with its record; whatever fails, the answer is block.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from fairdunning import review, when, workflow
 from fairdunning.audit import Signer
 from fairdunning.casefile import read_case
-from fairdunning.errors import CaseError, LoadError, Problem, StoreError, Text
+from fairdunning.desk import Desk
+from fairdunning.errors import CaseError, Problem, StoreError, Text
 from fairdunning.evaluate import evaluate
-from fairdunning.policy import Policy, load
-from fairdunning.program import Engine
-from fairdunning.store import ledger, published, records, reviews
+from fairdunning.inforce import IN_FORCE, Loaded, Policies
+from fairdunning.judging import Asked, Window, at_its_moment, over_window
+from fairdunning.reach import contact_of, keys_of_case, keys_of_event
+from fairdunning.store import ledger, records, reviews
 from fairdunning.store import schema as t
-from fairdunning.store.database import Store
+from fairdunning.store.database import Store, Turn
 from fairdunning.store.keys import Key, Keys
-from fairdunning.store.shelf import unpacked
-from fairdunning.timeline import Walk, planned
 from fairdunning.verdict import Outcome, Verdict
 
-MAX_WINDOW_SECONDS = 600
-IN_FORCE = "fairdunning policy in force"
+MAX_WINDOW = 600 * when.MICROS
+MAX_LATER = 8
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A policy with its engine."""
+class _Request:
+    """What is asked once: the case, whose key, the window of start, the idempotency key."""
 
-    policy: Policy
-    engine: Engine
+    document: Any
+    key: Key
+    window: Window | None
+    idempotency: str
+
+    @property
+    def digest(self) -> str:
+        """The same for the same request."""
+        return records.digest(records.canonical({"case": self.document, "window": [str(at) for at in self.window or ()]}))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A verdict, the case it was given on, and the contact to hold when there is one."""
+
+    asked: Asked
+    found: Loaded
+    verdict: Verdict
+    seen: dict[str, Any]
+    held: dict[str, Any] | None
 
 
 class Service:
-    """Policies in force, both engines, one store, one signer."""
+    """Policies in force, both engines, one store, one signer, the reviewers' desk."""
 
-    def __init__(self, store: Store, own: Path | None = None, key_file: Path | None = None) -> None:
+    def __init__(self, store: Store, own: Path | None = None, key_file: Path | None = None, engine: str = "both") -> None:
         self.store, self.own, self.keys = store, own, Keys(store)
-        self.folder: dict[str, Loaded] = {}
-        self.versions: dict[tuple[str, str], Loaded] = {}
+        self.policies, self.desk = Policies(store, own, engine), Desk(store)
         self.sealing_failed = 0
-        with store.writing() as connection:
+        with store.engine.connect() as connection:
             last = records.last_checkpoint(connection)
         self.signer = Signer.of(key_file or store.folder / "fairdunning.key", last.key if last else None)
+        if engine != "both":
+            with store.writing() as connection:
+                records.record(connection, "G-" + secrets.token_hex(8), "engine", {"engine": engine})
 
     def close(self) -> None:
         """Ends engines and store."""
-        for found in [*self.folder.values(), *self.versions.values()]:
-            if hasattr(found.engine, "close"):
-                found.engine.close()
+        self.policies.close()
         self.store.close()
-
-    # --- policies in force
-
-    def loaded(self, connection: Connection, profile: str) -> Loaded:
-        """What a profile runs now: the published policy, else that of the folder; raises LoadError or StoreError."""
-        digest = published.digest_in_force(connection, profile)
-        if digest is not None:
-            if (profile, digest) not in self.versions:
-                self.versions[profile, digest] = self._stored(connection, profile, digest)
-            return self.versions[profile, digest]
-        found = self.from_folder(profile)
-        published.keep(connection, found.policy.digest, found.policy.files, "folder")
-        return found
-
-    def from_folder(self, profile: str) -> Loaded:
-        """The policy of the shipped law and the own folder, loaded once; raises LoadError."""
-        if profile not in self.folder:
-            found = load(profile, self.own)
-            self.folder[profile] = Loaded(found, workflow.engine_for(found))
-        return self.folder[profile]
-
-    def _stored(self, connection: Connection, profile: str, digest: str) -> Loaded:
-        with unpacked(published.files_of(connection, digest)) as base:
-            found = load(profile, base=base)
-            workflow.lexicon(None, base)  # read while the files are there
-        if found.digest != digest:
-            raise StoreError(Text(f"the stored files of {digest} have another digest", f"存储的策略文件与摘要 {digest} 不符"))
-        return Loaded(found, workflow.engine_for(found))
-
-    def publish(self, profile: str, own: Path | None, who: str) -> dict[str, Any]:
-        """Loads a folder over the shipped law, runs its cases and puts it in force; raises LoadError with what is wrong or fails."""
-        report, found = workflow.run_cases(profile, own), load(profile, own)
-        if report.failures:
-            raise LoadError(report.failures)
-        with self.store.writing((IN_FORCE,)) as connection:
-            published.keep(connection, found.digest, found.files, who)
-            before = published.digest_in_force(connection, profile)
-            published.point(connection, profile, found.digest)
-            body = {"profile": profile, "digest": found.digest, "before": before, "by": who, "cases": report.ran}
-            return {**body, "receipt": records.record(connection, "P-" + secrets.token_hex(8), "policy", body)}
-
-    def digests(self) -> dict[str, str]:
-        """What each profile runs, published or from the folder."""
-        with self.store.engine.connect() as connection:
-            return {**{name: found.policy.digest for name, found in self.folder.items()}, **published.pointers(connection)}
 
     # --- checks
 
-    def check(self, document: Any, key: Key, window: tuple[int, int] | None = None, idempotency: str = "") -> dict[str, Any]:
-        """The envelope of a verdict, recorded; with a window the contact is held when it is allowed. Raises CaseError or StoreError."""
+    def check(self, document: Any, key: Key, window: Window | None = None, idempotency: str = "") -> dict[str, Any]:
+        """The envelope of a verdict, recorded; with a window (microseconds) the contact is held when allowed. Raises CaseError or StoreError."""
+        request, more = _Request(document, key, window, idempotency), frozenset[str]()
         try:
-            with self.store.writing(_locks(document, key, idempotency), IN_FORCE) as connection:
-                return self._once(connection, document, key, window, idempotency)
+            while True:
+                with self.store.turn(shared=IN_FORCE) as turn:
+                    answer = self._once(turn, request, more)
+                    if isinstance(answer, dict):
+                        return answer
+                more = answer  # contacts held for later are alone with more keys: begin again with theirs
+        except DataError:
+            raise
         except SQLAlchemyError as error:
-            return {
-                "id": None,
-                "outcome": "block",
-                "cause": "not_recorded",
-                "enforced": True,
-                "reservation": None,
-                "review": None,
-                "receipt": None,
-                "retry_after": 1,
-                "verdict": None,
-                "why": Text(f"the record cannot be written: {type(error).__name__}", f"无法写入记录：{type(error).__name__}")._asdict(),
-            }
+            return not_recorded(error)
 
-    def _once(self, connection: Connection, document: Any, key: Key, window: tuple[int, int] | None, idempotency: str) -> dict[str, Any]:
-        """The answer given before to the same request, else a new one."""
-        asked = records.digest(records.canonical({"case": document, "window": list(window or ())}))
-        if idempotency:
-            known = connection.execute(select(t.answers).where(t.answers.c.key == f"{key.id}:{idempotency}")).one_or_none()
-            if known is not None and known.digest != asked:
-                raise StoreError(Text("the idempotency key was used for another request", "该幂等键已用于其他请求"))
-            if known is not None:
-                answer: dict[str, Any] = json.loads(known.body)
-                return answer
-        found = self.loaded(connection, key.profile)
-        verdict, full, lifted = self._judged(connection, document, found, window)
-        envelope = self._answered(connection, verdict, full, key, window, lifted)
-        if idempotency:
-            connection.execute(insert(t.answers).values(key=f"{key.id}:{idempotency}", digest=asked, body=json.dumps(envelope)))
+    def _once(self, turn: Turn, request: _Request, more: frozenset[str]) -> dict[str, Any] | frozenset[str]:
+        """The answer given before to the same request, else a new one; or the keys that are needed as well."""
+        found = self.policies.running(turn.connection, request.key.profile)
+        full = workflow.screened(request.document, words=found.lexicon)
+        read_case(full, found.policy.vocabulary)  # what cannot be read is refused before the ledger is asked
+        keys, answered = keys_of_case(full, found.kinds) | more, f"{request.key.id}:{request.idempotency}"
+        turn.lock({*keys, *([f"answer:{answered}"] if request.idempotency else [])})
+        known = _answered_before(turn.connection, answered, request) if request.idempotency else None
+        if known is not None:
+            return known
+        judged = self._judged(turn.connection, full, found, request, keys)
+        if isinstance(judged, frozenset):
+            return judged
+        if full is not request.document:
+            judged = replace(judged, verdict=replace(judged.verdict, content="screened"))
+        with turn.writing() as connection:
+            envelope = self._recorded(connection, judged, request)
+            if request.idempotency:
+                connection.execute(insert(t.answers).values(key=answered, digest=request.digest, body=json.dumps(envelope)))
         return envelope
 
-    def _judged(
-        self, connection: Connection, document: Any, found: Loaded, window: tuple[int, int] | None
-    ) -> tuple[Verdict, dict[str, Any], frozenset[str]]:
-        """The worst verdict over the window of start, the case it was given on, and what releases lift."""
-        policy = found.policy
-        full = workflow.screened(document, words=workflow.lexicon(policy.places[1], policy.places[0]))
-        read_case(full, policy.vocabulary)  # what cannot be read is refused before the ledger is asked
-        lifted = _lifted(connection, full)
-        if window is None:
-            seen = _with_ledger(connection, full, when.parse_datetime(full["action"]["at"]))
-            verdict = review.released(evaluate(seen, policy, found.engine), lifted)
-            return (planned(seen, policy, verdict) if not lifted else verdict), seen, lifted
-        _window_is_sound(connection, full, window)
-        walk = Walk({**full, "action": {**full["action"], "at": when.zone("UTC").format(window[0])}}, policy)
-        worst: tuple[Verdict, dict[str, Any]] | None = None
-        for at in [*(p for p in walk.breakpoints(1) if p < window[1]), window[1]]:
-            moved = {**full, "action": {**full["action"], "at": when.zone("UTC").format(at)}}
-            seen = _with_ledger(connection, moved, at)
-            verdict = review.released(evaluate(seen, policy, found.engine), lifted)
-            if worst is None or verdict.outcome > worst[0].outcome:
-                worst = verdict, seen
-            if verdict.outcome == Outcome.BLOCK:
-                break
-        assert worst is not None
-        verdict, seen = worst
-        return (planned(seen, policy, verdict) if verdict.outcome > Outcome.ALLOW and not lifted else verdict), seen, lifted
+    def _judged(self, connection: Connection, full: dict[str, Any], found: Loaded, request: _Request, keys: set[str]) -> _Judged | frozenset[str]:
+        """The verdict at the moment, or the worst over the window; or the keys of later contacts that are not held yet."""
+        debtor, now = _text(full, "debtor", "id"), self.store.now(connection)
+        asked = _asked(connection, full, now)
+        past = ledger.read(connection, debtor, keys, now) if debtor is not None else None
+        if request.window is None:
+            return _Judged(asked, found, *at_its_moment(asked, found, past), held=None)
+        if debtor is None or past is None:
+            raise CaseError([Problem("", 0, "debtor.id", Text("the id of the debtor is missing", "缺少债务人编号"))])
+        if not 0 <= request.window[1] - request.window[0] <= MAX_WINDOW:
+            raise CaseError([Problem("", 0, "reserve", Text("the window of start lasts at most 10 minutes", "预留窗口最长十分钟"))])
+        verdict, seen = over_window(asked, found, past, request.window)
+        if verdict.outcome > Outcome.ALLOW:
+            return _Judged(asked, found, found.planned(seen, verdict, asked.lifted), seen, None)
+        held = ledger.held("R-" + secrets.token_hex(8), "", debtor, contact_of(full), request.window)
+        later = [row for row in past.after(request.window[0]) if row["id"] != held["id"]]
+        needed = self._later_stands(connection, later, held, keys, now) if later and request.key.mode != "observe" else frozenset[str]()
+        return needed or _Judged(asked, found, verdict, seen, held)
 
-    def _answered(
-        self, connection: Connection, verdict: Verdict, full: dict[str, Any], key: Key, window: tuple[int, int] | None, lifted: frozenset[str]
-    ) -> dict[str, Any]:
+    def _later_stands(self, connection: Connection, later: list[Any], held: dict[str, Any], keys: set[str], now: int) -> frozenset[str]:
+        """Judges the contacts held for later once more, with the new one before them: the keys still needed; raises StoreError when one falls."""
+        if len(later) > MAX_LATER:
+            raise _falls(later[0]["id"])
+        for row in later:
+            body = records.body_of(connection, row["verdict"])
+            if body is None or body[1] is None:
+                raise _falls(row["id"])
+            recorded = json.loads(body[1])
+            events = recorded["case"].get("events") or []
+            case = {**recorded["case"], "events": events[len(events) - recorded["brought"] :]}
+            found = self.policies.running(connection, recorded["verdict"]["policy"]["profile"])
+            wanted = keys_of_case(case, found.kinds)
+            if not wanted <= keys:
+                return frozenset(keys | wanted)
+            past = ledger.read(connection, row["debtor"], wanted, now).with_contact(held)
+            verdict, _ = over_window(_asked(connection, case, now), found, past, (row["not_before"], row["not_after"]), row["id"])
+            if verdict.outcome > Outcome.ALLOW:
+                raise _falls(row["id"])
+        return frozenset()
+
+    def _recorded(self, connection: Connection, judged: _Judged, request: _Request) -> dict[str, Any]:
         """Holds the contact or opens the review, writes the record, and says all of it."""
-        number, debtor = "V-" + secrets.token_hex(8), _debtor_or_none(full)
-        reservation = waiting = None
-        if window is not None and verdict.outcome == Outcome.ALLOW and key.mode != "observe":
-            reservation = "R-" + secrets.token_hex(8)
-            ledger.hold(connection, reservation, _debtor(full), _contact(full), *window)
-        if verdict.outcome == Outcome.FLAG and debtor is not None and key.mode != "observe":
-            waiting = self._review(connection, number, debtor, full, verdict, key)
-        shadow = self._shadow(connection, full, key)
-        body = {"verdict": verdict.document(), "case": full, "key": key.id, "reservation": reservation, "review": waiting, "shadow": shadow,
-                "released": sorted(lifted)}
+        verdict, key, number = judged.verdict, request.key, "V-" + secrets.token_hex(8)
+        debtor, enforced = _text(judged.seen, "debtor", "id"), key.mode != "observe"
+        held = judged.held if enforced else None
+        if held is not None:
+            ledger.hold(connection, {**held, "verdict": number})
+        waiting = self._review(connection, number, debtor, judged, key) if verdict.outcome == Outcome.FLAG and debtor and enforced else None
+        said = {"reservation": held and held["id"], "review": waiting}
+        document = verdict.document()
+        body = {"verdict": document, "case": judged.seen, "brought": judged.asked.kept(judged.seen), "key": key.id,
+                "released": sorted(judged.asked.lifted), "window": [when.format_micros(at) for at in request.window] if request.window else None,
+                "shadow": self._shadow(connection, judged.seen, key), **said}
         receipt = records.record(connection, number, "verdict", body, debtor)
-        return {
-            "id": number,
-            "outcome": verdict.outcome.word,
-            "cause": verdict.cause,
-            "enforced": key.mode != "observe",
-            "reservation": reservation,
-            "review": waiting,
-            "receipt": receipt,
-            "retry_after": 60 if verdict.cause == "pending" else 1 if verdict.cause == "engine_lost" else None,
-            "verdict": verdict.document(),
-        }
+        waits = {"pending": 60, "engine_lost": 1}.get(verdict.cause)
+        return {"id": number, "outcome": verdict.outcome.word, "cause": verdict.cause, "enforced": enforced, **said, "receipt": receipt,
+                "retry_after": waits, "verdict": document}
 
-    def _review(self, connection: Connection, number: str, debtor: str, full: dict[str, Any], verdict: Verdict, key: Key) -> str:
-        names = tuple(sorted({f.constraint for f in verdict.findings if f.outcome == Outcome.FLAG}))
-        action = str(full["action"].get("id", ""))
-        found = review.Review("", number, debtor, action, key.id, key.collector, "open", names, int(time.time()))
-        return reviews.open_review(connection, found)
+    def _review(self, connection: Connection, number: str, debtor: str, judged: _Judged, key: Key) -> str:
+        names = tuple(sorted({f.constraint for f in judged.verdict.findings if f.outcome == Outcome.FLAG}))
+        action, now = str(judged.seen["action"].get("id", "")), self.store.now(connection) // when.MICROS
+        return reviews.open_review(connection, review.Review("", number, debtor, action, key.id, key.collector, "open", names, now))
 
-    def _shadow(self, connection: Connection, full: dict[str, Any], key: Key) -> dict[str, Any] | None:
+    def _shadow(self, connection: Connection, seen: dict[str, Any], key: Key) -> dict[str, Any] | None:
         """What a second profile would have said: recorded, never enforced."""
         if key.shadow is None:
             return None
-        found = self.loaded(connection, key.shadow)
-        verdict = evaluate(full, found.policy, found.engine)
+        found = self.policies.running(connection, key.shadow)
+        verdict = evaluate(seen, found.policy, found.engine)
         return {"profile": key.shadow, "digest": found.policy.digest, "outcome": verdict.outcome.word,
                 "findings": sorted({f.constraint for f in verdict.findings})}
 
     # --- contacts and events
 
     def settle(self, number: str, state: str, at: int | None, key: Key) -> dict[str, Any]:
-        """Commits (the contact began at an instant) or cancels a reservation; raises StoreError."""
+        """Commits (the contact began at an instant, microseconds) or cancels a reservation; raises StoreError.
+
+        A contact that began outside its window is recorded as such and flagged: a person looks at it.
+        """
         with self.store.writing((f"reservation:{number}",)) as connection:
-            found = ledger.settle(connection, number, state, at)
-            receipt = records.record(connection, "C-" + secrets.token_hex(8), state, {"reservation": number, "at": at, "key": key.id, **found})
-        return {**found, "receipt": receipt}
+            found = ledger.settle(connection, number, state, at, self.store.now(connection))
+            new, row = found.pop("new"), ledger.contact(connection, number)
+            flag = self._outside(connection, row, key) if new and not found["inside_window"] else None
+            said = {**found, "at": when.format_micros(row["at"]) if row["at"] is not None else None, "review": flag}
+            receipt = records.record(connection, "C-" + secrets.token_hex(8), state, {**said, "reservation": number, "key": key.id, "new": new},
+                                     row["debtor"])
+        return {**said, "receipt": receipt}
+
+    def _outside(self, connection: Connection, row: Any, key: Key) -> str:
+        now = self.store.now(connection) // when.MICROS
+        found = review.Review("", row["verdict"], row["debtor"], row["id"], key.id, key.collector, "open", ("outside-window",), now)
+        return reviews.open_review(connection, found)
 
     def append(self, debtor: str, entries: list[dict[str, Any]], key: Key) -> dict[str, Any]:
         """Appends events, all of them or none; raises StoreError or CaseError naming the entry."""
-        with self.store.writing() as connection:
-            vocabulary = self.loaded(connection, key.profile).policy.vocabulary
-        probe = {"action": {"kind": "call", "at": when.zone("UTC").format(int(time.time()))}, "events": entries}
-        read_case(probe, vocabulary)
+        self._readable(entries, key.profile)
         for index, entry in enumerate(entries):
             _has_id(entry, f"events[{index}].id")
-        locks = {k for e in entries for k in (*ledger.keys_of(debtor, _text(e, "address")), f"event:{e['id']}")}
         try:
-            with self.store.writing(locks) as connection:
+            with self.store.writing({k for e in entries for k in (*keys_of_event(debtor, e), f"event:{e['id']}")}) as connection:
                 new = sum(ledger.append(connection, debtor, entry) for entry in entries)
                 body = {"debtor": debtor, "ids": [e["id"] for e in entries], "key": key.id}
                 records.record(connection, "E-" + secrets.token_hex(8), "events", body, debtor)
@@ -241,21 +224,22 @@ class Service:
             raise StoreError(Text("an event of the same id arrived at the same time; send it again", "相同编号的事件同时到达；请重新发送")) from error
         return {"accepted": new, "known": len(entries) - new}
 
+    def _readable(self, entries: list[dict[str, Any]], profile: str) -> None:
+        probe = {"action": {"kind": "call", "at": "2200-12-31T00:00:00Z"}, "events": entries}
+        read_case(probe, self.policies.now(profile).policy.vocabulary)
+
     def take_in(self, lines: list[tuple[int, str, dict[str, Any]]], profile: str, who: str) -> tuple[int, int, list[tuple[int, str]]]:
         """Appends many debtors' events in one transaction: how many are new, how many known, and the lines that are refused, with reasons."""
-        with self.store.writing() as connection:
-            vocabulary = self.loaded(connection, profile).policy.vocabulary
-        now = when.zone("UTC").format(int(time.time()))
         good, refused = [], []
         for number, debtor, entry in lines:
             try:
                 _has_id(entry, "id")
-                read_case({"action": {"kind": "call", "at": now}, "events": [entry]}, vocabulary)
+                self._readable([entry], profile)
                 good.append((number, debtor[:200], entry))
             except CaseError as error:
                 refused.append((number, "; ".join(f"{p.key}: {p.text.en} / {p.text.zh}" for p in error.problems)))
         accepted = known = 0
-        with self.store.writing({k for _, d, e in good for k in (*ledger.keys_of(d, _text(e, "address")), f"event:{e['id']}")}) as connection:
+        with self.store.writing({k for _, d, e in good for k in (*keys_of_event(d, e), f"event:{e['id']}")}) as connection:
             for number, debtor, entry in good:
                 try:
                     new = ledger.append(connection, debtor, entry)
@@ -266,15 +250,12 @@ class Service:
             records.record(connection, "E-" + secrets.token_hex(8), "import", body)
         return accepted, known, refused
 
+    # --- what was recorded
+
     def verdict(self, number: str) -> dict[str, Any] | None:
         """A recorded verdict by its id; its body is none when it was erased."""
         with self.store.engine.connect() as connection:
-            found = records.body_of(connection, number)
-        if found is None or found[0].kind != "verdict":
-            return None
-        row, body = found
-        head = {"id": row.id, "at": when.zone("UTC").format(row.at), "receipt": row.hash, "sealed": row.seq is not None, "erased": body is None}
-        return {**head, **(json.loads(body) if body is not None else {})}
+            return records.verdict(connection, number)
 
     def replay(self, number: str) -> dict[str, Any]:
         """Judges a recorded case again: the same body, or the differences by name; raises StoreError."""
@@ -284,56 +265,48 @@ class Service:
         if recorded["erased"]:
             return {"id": number, "same": None, "erased": True, "differences": []}
         old = recorded["verdict"]
-        profile, digest = old["policy"]["profile"], old["policy"]["digest"]
-        with self.store.writing() as connection:
-            known = self.folder.get(profile)
-            found = known if known and known.policy.digest == digest else self._at(connection, profile, digest)
+        with self.store.engine.connect() as connection:
+            found = self.policies.version(connection, old["policy"]["profile"], old["policy"]["digest"])
         lifted = frozenset(recorded["released"])
         verdict = review.released(evaluate(recorded["case"], found.policy, found.engine), lifted)
-        if not lifted and (old["outcome"] != "allow" or old["lawful_from"]):
-            verdict = planned(recorded["case"], found.policy, verdict)
+        if old["outcome"] != "allow" or old["lawful_from"]:
+            verdict = found.planned(recorded["case"], verdict, lifted)
         new = replace(verdict, content=old["content"]).document()
         differences = sorted(k for k in {*old, *new} if records.canonical(old.get(k)) != records.canonical(new.get(k)))
         return {"id": number, "same": not differences, "erased": False, "differences": differences, "verdict": new}
 
-    def _at(self, connection: Connection, profile: str, digest: str) -> Loaded:
-        if (profile, digest) not in self.versions:
-            self.versions[profile, digest] = self._stored(connection, profile, digest)
-        return self.versions[profile, digest]
-
-    # --- reviews
-
-    def review_list(self, state: str | None, limit: int) -> list[dict[str, Any]]:
-        """Reviews, the oldest first."""
-        with self.store.engine.connect() as connection:
-            return [found.document() for found in reviews.listed(connection, state, limit)]
-
-    def review_show(self, number: str) -> dict[str, Any]:
-        """A review with its verdict and case; raises StoreError."""
-        with self.store.engine.connect() as connection:
-            found = reviews.get(connection, number)
-        return {**found.document(), "recorded": self.verdict(found.verdict)}
-
-    def review_claim(self, number: str, key: Key) -> dict[str, Any]:
-        """Claims a review for a key; raises StoreError."""
-        with self.store.writing((f"review:{number}",)) as connection:
-            found = review.claimed(reviews.get(connection, number, lock=not self.store.is_file), key.id, key.collector)
-            return self._decided(connection, found, "claim")
-
-    def review_decide(self, number: str, key: Key, decision: str, reason: str, until: int | None) -> dict[str, Any]:
-        """Decides a claimed review; raises StoreError."""
-        with self.store.writing((f"review:{number}",)) as connection:
-            before = reviews.get(connection, number, lock=not self.store.is_file)
-            return self._decided(connection, review.decided(before, key.id, key.collector, decision, reason, until, int(time.time())), decision)
-
-    def _decided(self, connection: Connection, found: review.Review, step: str) -> dict[str, Any]:
-        reviews.save(connection, found)
-        body = {"review": found.id, "step": step, "by": found.decided_by or found.claimed_by, "reason": found.reason, "until": found.until}
-        receipt = records.record(connection, "D-" + secrets.token_hex(8), "review", body, found.debtor)
-        return {**found.document(), "receipt": receipt}
-
 
 # --- what a check reads --------------------------------------------------------------------------------------------------
+
+
+def not_recorded(error: SQLAlchemyError) -> dict[str, Any]:
+    """The answer when the record cannot be written: block, and nothing is held."""
+    why = Text(f"the record cannot be written: {type(error).__name__}", f"无法写入记录：{type(error).__name__}")
+    nothing = dict.fromkeys(("id", "reservation", "review", "receipt", "verdict"))
+    return {**nothing, "outcome": "block", "cause": "not_recorded", "enforced": True, "retry_after": 1, "why": why._asdict()}
+
+
+def _answered_before(connection: Connection, answered: str, request: _Request) -> dict[str, Any] | None:
+    row = connection.execute(select(t.answers).where(t.answers.c.key == answered)).one_or_none()
+    if row is None:
+        return None
+    if row.digest != request.digest:
+        raise StoreError(Text("the idempotency key was used for another request", "该幂等键已用于其他请求"))
+    answer: dict[str, Any] = json.loads(row.body)
+    return answer
+
+
+def _asked(connection: Connection, case: dict[str, Any], now: int) -> Asked:
+    debtor, action = _text(case, "debtor", "id"), _text(case, "action", "id")
+    if debtor is None:
+        return Asked(case)
+    lifted = reviews.lifted(connection, debtor, action, now // when.MICROS) if action else frozenset[str]()
+    return Asked(case, lifted, records.erased_at(connection, debtor))
+
+
+def _falls(number: str) -> StoreError:
+    return StoreError(Text(f"a contact is held for a later moment (`{number}`) that would not be lawful after this one; cancel it first",
+                           f"已为更晚时刻预留联系（`{number}`），本次联系将使其不再合规；请先取消"))
 
 
 def _text(document: Any, *path: str) -> str | None:
@@ -345,57 +318,3 @@ def _text(document: Any, *path: str) -> str | None:
 def _has_id(entry: dict[str, Any], place: str) -> None:
     if not isinstance(entry.get("id"), str) or not 0 < len(entry["id"]) <= 200:
         raise CaseError([Problem("", 0, place, Text("an id of 1 to 200 characters is missing", "缺少 1 至 200 字符的 id"))])
-
-
-def _locks(document: Any, key: Key, idempotency: str) -> list[str]:
-    found = list(ledger.keys_of(_text(document, "debtor", "id"), _text(document, "action", "address")))
-    return [*found, f"answer:{key.id}:{idempotency}"] if idempotency else found
-
-
-def _debtor_or_none(full: dict[str, Any]) -> str | None:
-    return _text(full, "debtor", "id")
-
-
-def _debtor(full: dict[str, Any]) -> str:
-    found = _debtor_or_none(full)
-    if found is None:
-        raise CaseError([Problem("", 0, "debtor.id", Text("the id of the debtor is missing", "缺少债务人编号"))])
-    return found
-
-
-def _contact(full: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a held contact."""
-    action = full["action"]
-    about = sorted(action.get("debts") or [d["id"] for d in full.get("debts") or []])
-    return {**{k: action[k] for k in ("kind", "person", "address") if isinstance(action.get(k), str)}, "counts_for": about[:1]}
-
-
-def _window_is_sound(connection: Connection, full: dict[str, Any], window: tuple[int, int]) -> None:
-    if not 0 <= window[1] - window[0] <= MAX_WINDOW_SECONDS:
-        raise CaseError([Problem("", 0, "reserve", Text("the window of start lasts at most 10 minutes", "预留窗口最长十分钟"))])
-    held = ledger.later_held(connection, _debtor(full), full["action"].get("address"), window[0])
-    if held is not None:
-        raise StoreError(Text(f"a contact is held for a later moment (`{held}`); cancel it first", f"已为更晚时刻预留联系（`{held}`）；请先取消"))
-
-
-def _lifted(connection: Connection, full: dict[str, Any]) -> frozenset[str]:
-    debtor, action = _debtor_or_none(full), _text(full, "action", "id")
-    return reviews.lifted(connection, debtor, action, int(time.time())) if debtor and action else frozenset()
-
-
-def _with_ledger(connection: Connection, full: dict[str, Any], at: int) -> dict[str, Any]:
-    """The case with the store's events laid under those it brings; what was erased is unknown."""
-    debtor = _debtor_or_none(full)
-    if debtor is None:
-        return full
-    stored = ledger.history(connection, debtor, full["action"].get("address"), at)
-    brought = full.get("events") or []
-    ids = {e.get("id") for e in brought if isinstance(e, dict)}
-    found = {**full, "events": [e for e in stored if e.get("id") not in ids] + brought}
-    erased = records.erased_at(connection, debtor)
-    if erased is not None and "history" in full:
-        day = when.format_date(erased // when.DAY + 1)
-        found["history"] = {**full["history"], "complete_since": max(day, str(full["history"].get("complete_since", day)))}
-    return found
-
-

@@ -88,8 +88,8 @@ class Walk:
         groups += [part for debt in self.case.debts.values() for part in debt.values()]
         groups += [item.values for items in lists for item in items]
         for group in groups:
-            for value in group.values():
-                if isinstance(value, v.Range) and value.lo == value.hi and value.lo > 10**8:
+            for name, value in group.items():
+                if name != "action.at" and isinstance(value, v.Range) and value.lo == value.hi and value.lo > 10**8:
                     yield value.lo
         for entry in self.document.get("events") or []:
             try:

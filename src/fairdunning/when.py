@@ -15,6 +15,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAY = 86400
+MICROS = 1_000_000
 _EPOCH = date(1970, 1, 1).toordinal()
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
@@ -41,6 +42,18 @@ def parse_datetime(text: str) -> int:
     if moment.year not in YEARS:
         raise ValueError(text)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+
+
+def parse_micros(text: str) -> int:
+    """RFC 3339 with an offset as UTC microseconds, finer fractions cut off; raises ValueError (also for a naive time)."""
+    second = parse_datetime(text)
+    fraction = _STAMP.fullmatch(text)[2] or "."  # type: ignore[index]
+    return second * MICROS + int(fraction[1:7].ljust(6, "0"))
+
+
+def format_micros(at: int) -> str:
+    """UTC microseconds as RFC 3339, with a fraction when there is one."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)).isoformat()
 
 
 def format_date(day: int) -> str:
@@ -70,6 +83,7 @@ class Zone:
     def __init__(self, name: str, info: ZoneInfo) -> None:
         self.name, self.info = name, info
         self._local = lru_cache(8192)(self._read)
+        self._first = lru_cache(8192)(self._find_first)
 
     def _read(self, ts: int) -> tuple[int, int]:
         local = datetime.fromtimestamp(ts, self.info)
@@ -85,6 +99,9 @@ class Zone:
 
     def first_instant(self, day: int) -> int:
         """The first instant whose local day is this one or later (midnight may be skipped or occur twice)."""
+        return self._first(day)
+
+    def _find_first(self, day: int) -> int:
         lo, hi = day * DAY - 2 * DAY, day * DAY + 2 * DAY
         while lo < hi:  # local days never run backwards
             middle = (lo + hi) // 2

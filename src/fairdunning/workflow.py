@@ -73,8 +73,10 @@ def documents(path: str, text: str) -> Iterator[tuple[str, Any]]:
         yield path, parse_json(text, path)
 
 
-def engine_for(policy: Policy) -> Engine:
-    """Both engines, or the compiled one alone where durable-rules is not installed (each verdict says which)."""
+def engine_for(policy: Policy, choice: str = "both") -> Engine:
+    """Both engines, or the compiled one alone where it is chosen or durable-rules is not installed (each verdict says which)."""
+    if choice == "compiled":
+        return CompiledEngine(policy.program)
     try:
         return PairEngine(policy.program)
     except EngineUnavailable:

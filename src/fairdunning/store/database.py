@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,8 +16,14 @@ from sqlalchemy.exc import ArgumentError
 
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
+from fairdunning.store.locks import Locks, Writer
 
 _SCHEMA_LOCK = "fairdunning schema"
+_CLOCK = text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
+_SHARE = text("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))")
+# INVARIANT: every process takes the locks of a turn in the same order, that of their hashes.
+_LOCK = text("""select pg_advisory_xact_lock(hash) from
+    (select distinct hashtextextended(key, 0) as hash from unnest(cast(:keys as text[])) as key order by 1) as hashes""")
 
 
 def url_of(written: str) -> URL:
@@ -33,19 +40,39 @@ def url_of(written: str) -> URL:
                           f"`{written}` 不是存储地址；请使用 sqlite:///文件 或 postgresql://用户@主机/数据库"))
 
 
-class Store:
-    """Every write is one transaction; on SQLite under one writer's lock, on PostgreSQL under advisory locks of its keys."""
+@dataclass(frozen=True)
+class Turn:
+    """A piece of work that is alone with its keys: what it reads, and where it writes once it knows what."""
 
-    def __init__(self, url: str | URL) -> None:
+    connection: Connection
+    lock: Callable[[Iterable[str]], None]
+    writing: Callable[[], AbstractContextManager[Connection]]
+
+
+class Store:
+    """On SQLite one process with locks of its own and one writer; on PostgreSQL a transaction each, under advisory locks.
+
+    ``reading``: only reads, beside whoever serves the file.
+    """
+
+    def __init__(self, url: str | URL, *, reading: bool = False) -> None:
         self.url = url_of(url) if isinstance(url, str) else url
         self.is_file = self.url.drivername == "sqlite"
-        self._writer, self._guard = threading.RLock(), None
+        self._locks, self._guard, self._writer = Locks(), None, None
         if self.is_file:
-            self._guard = _alone(Path(str(self.url.database)))
-            self.engine = create_engine(self.url, connect_args={"check_same_thread": False})
+            path = Path(str(self.url.database))
+            if reading and not path.exists():
+                raise StoreError(Text(f"there is no store `{path}`", f"没有存储 `{path}`"), missing=True)
+            self._guard = None if reading else _alone(path)
+            self.engine = create_engine(self.url, pool_size=16, max_overflow=48, connect_args={"check_same_thread": False})
             event.listen(self.engine, "connect", _pragmas)
+            self._writer = Writer(self.engine)
         else:
             self.engine = create_engine(self.url, pool_size=16, max_overflow=32, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+        if reading:
+            with self.engine.connect() as connection:
+                _same_version(connection)
+            return
         with self.writing((_SCHEMA_LOCK,)) as connection:
             _schema(connection)
 
@@ -54,29 +81,60 @@ class Store:
         """Where files of the store lie by default: beside the SQLite file, else the working folder."""
         return Path(str(self.url.database)).parent if self.is_file else Path()
 
+    def now(self, connection: Connection) -> int:
+        """The store's clock in microseconds: the database's, for a file that of its process."""
+        return time.time_ns() // 1000 if self.is_file else int(connection.scalar(_CLOCK) or 0)
+
+    @contextmanager
+    def turn(self, keys: Iterable[str] = (), shared: str = "") -> Iterator[Turn]:
+        """Work that ends durably or not at all; no other turn with a key in common runs meanwhile.
+
+        ``shared``: a key that turns hold together, and that nobody holds alone meanwhile. Ask for more keys once at most.
+        """
+        work = self._turn_of_file if self._writer else self._turn_of_database
+        with work(frozenset(keys), shared) as found:
+            yield found
+
+    @contextmanager
+    def _turn_of_file(self, keys: frozenset[str], shared: str) -> Iterator[Turn]:
+        assert self._writer is not None
+        with ExitStack() as held:
+            if shared:
+                held.enter_context(self._locks.together(shared))
+            held.enter_context(self._locks.alone(keys))
+            connection = held.enter_context(self.engine.connect())
+            yield Turn(connection, lambda more: held.enter_context(self._locks.alone(more)), self._writer.writing)
+
+    @contextmanager
+    def _turn_of_database(self, keys: frozenset[str], shared: str) -> Iterator[Turn]:
+        with self.engine.begin() as connection:
+            if shared:
+                connection.execute(_SHARE, {"key": shared})
+            if keys:
+                connection.execute(_LOCK, {"keys": list(keys)})
+
+            def lock(more: Iterable[str]) -> None:
+                connection.execute(_LOCK, {"keys": list(more)})
+
+            yield Turn(connection, lock, lambda: nullcontext(connection))
+
     @contextmanager
     def writing(self, keys: Iterable[str] = (), shared: str = "") -> Iterator[Connection]:
-        """A transaction that is committed at the end or not at all; no other one with a key in common runs meanwhile.
-
-        ``shared``: a key that such transactions hold together, and that nobody may hold alone meanwhile.
-        """
-        with self._writer if self.is_file else nullcontext(), self.engine.begin() as connection:
-            if not self.is_file:
-                if shared:
-                    connection.execute(text("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))"), {"key": shared})
-                for key in sorted(set(keys)):
-                    connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+        """A turn that writes from its beginning to its end."""
+        with self.turn(keys, shared) as turn, turn.writing() as connection:
             yield connection
 
     @contextmanager
     def alone(self, key: str) -> Iterator[Connection | None]:
         """As ``writing``, but None at once when another process holds the key."""
-        with self.writing() as connection:
+        with self.writing((key,) if self.is_file else ()) as connection:
             free = self.is_file or connection.scalar(text("select pg_try_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
             yield connection if free else None
 
     def close(self) -> None:
         """Lets another process use the file."""
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
         if self._guard is not None:
             self._guard.close()
@@ -101,10 +159,14 @@ def _pragmas(connection: Any, _record: Any) -> None:
 
 def _schema(connection: Connection) -> None:
     t.metadata.create_all(connection)
-    found = connection.scalar(select(t.meta.c.value).where(t.meta.c.key == "version"))
-    if found is None:
+    if connection.scalar(select(t.meta.c.value).where(t.meta.c.key == "version")) is None:
         connection.execute(insert(t.meta).values(key="version", value=t.VERSION))
-    elif found != t.VERSION:
+    _same_version(connection)
+
+
+def _same_version(connection: Connection) -> None:
+    found = connection.scalar(select(t.meta.c.value).where(t.meta.c.key == "version"))
+    if found != t.VERSION:
         raise StoreError(
             Text(
                 f"the store has schema version {found}, this program {t.VERSION}; use the matching version",

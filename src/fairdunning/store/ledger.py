@@ -1,32 +1,32 @@
-"""The ledger: events appended once, contacts held and settled, a debtor's history as it counts."""
+"""The ledger: events appended once, contacts held and settled, and what was under a set of keys, seen from an instant."""
 
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from fairdunning import when
 from fairdunning.errors import StoreError, Text
+from fairdunning.reach import keys_of_event
 from fairdunning.store import schema as t
 from fairdunning.store.records import canonical, digest
 
-GRACE_SECONDS = 60
+GRACE = 60 * when.MICROS
 HELD = ("reserved", "committed")
-
-
-def keys_of(debtor: str | None, address: str | None) -> tuple[str, ...]:
-    """What a check or an event of this debtor and address must be alone with."""
-    return tuple(f"{kind}:{name}" for kind, name in (("debtor", debtor), ("address", address)) if name)
 
 
 # --- events ------------------------------------------------------------------------------------------------------------
 
 
 def append(connection: Connection, debtor: str, entry: dict[str, Any]) -> bool:
-    """Appends an event once: False when it was there already; raises StoreError when the id has other content."""
+    """Appends an event once: False when it was there already; raises StoreError when the id has other content.
+
+    An event under the id of a reservation says what became of it: the reservation ends.
+    """
     body = canonical(entry)
     found = connection.execute(select(t.events.c.digest, t.events.c.debtor).where(t.events.c.id == entry["id"])).one_or_none()
     if found is not None:
@@ -40,81 +40,116 @@ def append(connection: Connection, debtor: str, entry: dict[str, Any]) -> bool:
         return False
     text = str(entry.get("at", ""))
     at = when.parse_datetime(text) if len(text) > 10 else when.parse_date(text) * when.DAY
-    connection.execute(
-        insert(t.events).values(
-            id=entry["id"], debtor=debtor, person=entry.get("person"), address=entry.get("address"), at=at, digest=digest(body), body=body
-        )
-    )
+    connection.execute(insert(t.events).values(id=entry["id"], debtor=debtor, at=at, digest=digest(body), body=body))
+    keys = [{"key": key, "at": at, "event": entry["id"]} for key in sorted(keys_of_event(debtor, entry))]
+    connection.execute(insert(t.event_keys), keys)
+    _reconciled(connection, entry["id"], debtor)
     return True
 
 
-def history(connection: Connection, debtor: str, address: str | None, at: int) -> list[dict[str, Any]]:
-    """The debtor's events, and contacts of others at the same address, with every contact that is held, seen from an instant."""
-    mine = t.events.c.debtor == debtor
-    near = or_(mine, t.events.c.address == address) if address else mine
-    rows = connection.execute(select(t.events.c.body, t.events.c.debtor).where(near).order_by(t.events.c.at)).all()
-    found = [json.loads(r.body) if r.debtor == debtor else {**json.loads(r.body), "counts_for": []} for r in rows]
-    who = or_(t.contacts.c.debtor == debtor, t.contacts.c.address == address) if address else t.contacts.c.debtor == debtor
-    held = connection.execute(select(t.contacts).where(who, t.contacts.c.state.in_(HELD)).order_by(t.contacts.c.not_before)).all()
-    now = int(time.time())
-    return found + [_as_event(row._mapping, debtor, at, now) for row in held]
+def _reconciled(connection: Connection, number: str, debtor: str) -> None:
+    """Ends the reservation that an event stands for; raises StoreError for one of another debtor."""
+    if not number.startswith("R-"):
+        return
+    owner = connection.scalar(select(t.contacts.c.debtor).where(t.contacts.c.id == number))
+    if owner not in {None, debtor}:
+        raise StoreError(Text(f"reservation `{number}` is another debtor's", f"预留 `{number}` 属于另一债务人"))
+    connection.execute(update(t.contacts).where(t.contacts.c.id == number).values(state="reconciled"))
+    connection.execute(delete(t.contact_keys).where(t.contact_keys.c.contact == number))
 
 
-def _as_event(row: Any, debtor: str, at: int, now: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Ledger:
+    """What stands under some keys: events with their debtor, and the rows of held contacts; ``now``: the store's clock, microseconds."""
+
+    debtor: str
+    events: tuple[tuple[str, dict[str, Any]], ...]
+    contacts: tuple[Any, ...]
+    now: int
+
+    def seen(self, at: int, without: str = "") -> list[dict[str, Any]]:
+        """Events and held contacts as they count at an instant (UTC seconds); a contact of that id is left out."""
+        held = (_as_event(row, at, self.now) for row in self.contacts if row["id"] != without)
+        return [_of_file(e, owner == self.debtor) for owner, e in self.events] + [_of_file(e, owner == self.debtor) for owner, e in held]
+
+    def edges(self) -> list[dict[str, Any]]:
+        """Events at the instants at which a held contact begins or ceases to move."""
+        instants = [row[k] for row in self.contacts for k in ("not_before", "not_after", "at") if row[k] is not None]
+        return [{"id": f"edge {i}", "kind": "call", "at": when.format_micros(at)} for i, at in enumerate(instants)]
+
+    def with_contact(self, row: dict[str, Any]) -> Ledger:
+        """The same with one more contact held."""
+        return Ledger(self.debtor, self.events, (*self.contacts, row), self.now)
+
+    def after(self, not_before: int) -> list[Any]:
+        """Contacts that may still begin at or after an instant (microseconds): what precedes them changes with what is held now."""
+        return [row for row in self.contacts if (row["not_after"] if row["state"] == "reserved" else row["at"]) >= not_before]
+
+
+def read(connection: Connection, debtor: str, keys: Iterable[str], now: int) -> Ledger:
+    """Everything under these keys: one indexed query for events, one for contacts."""
+    wanted = sorted(keys)
+    inner = select(t.event_keys.c.event).where(t.event_keys.c.key.in_(wanted))
+    rows = connection.execute(select(t.events.c.debtor, t.events.c.body).where(t.events.c.id.in_(inner)).order_by(t.events.c.at, t.events.c.id))
+    events = tuple((r.debtor, json.loads(r.body)) for r in rows)
+    among = select(t.contact_keys.c.contact).where(t.contact_keys.c.key.in_(wanted))
+    query = select(t.contacts).where(t.contacts.c.id.in_(among)).order_by(t.contacts.c.not_before, t.contacts.c.id)
+    held = tuple({**r, "body": json.loads(r["body"])} for r in connection.execute(query).mappings() if r["state"] in HELD)
+    return Ledger(debtor, events, held, now)
+
+
+def _of_file(entry: dict[str, Any], own: bool) -> dict[str, Any]:
+    """An event of another debtor's file counts for the debts it names, and for none when it names none."""
+    return entry if own or any(k in entry for k in ("counts_for", "about", "discussed")) else {**entry, "counts_for": []}
+
+
+def _as_event(row: Any, at: int, now: int) -> tuple[str, dict[str, Any]]:
     """A held contact as an event: an open one stands at the latest instant at or before the one judged, the worst for every window."""
-    body = json.loads(row["body"])
-    entry = {**body, "id": row["id"], "direction": "outbound"}
-    if row["debtor"] != debtor:
-        entry["counts_for"] = []
-    if row["state"] == "committed" and (row["at"] <= at or at < row["not_before"]):
-        return {**entry, "at": when.zone("UTC").format(row["at"]), "state": "committed"}
-    worst = row["not_before"] if at < row["not_before"] else min(row["not_after"], at)
-    if row["state"] == "committed":  # said to have begun after the instant judged: counted at that instant
-        return {**entry, "at": when.zone("UTC").format(at), "state": "committed"}
-    return {**entry, "at": when.zone("UTC").format(worst), "state": "unresolved" if now > row["deadline"] else "reserved"}
-
-
-def later_held(connection: Connection, debtor: str, address: str | None, not_before: int) -> str | None:
-    """A contact held for a later moment by the same debtor or address: a check before it could break what it relied on."""
-    who = or_(t.contacts.c.debtor == debtor, t.contacts.c.address == address) if address else t.contacts.c.debtor == debtor
-    found: str | None = connection.scalar(
-        select(t.contacts.c.id).where(who, t.contacts.c.state.in_(HELD), t.contacts.c.not_before > not_before).limit(1)
-    )
-    return found
+    first, last = row["not_before"] // when.MICROS, row["not_after"] // when.MICROS
+    entry = {**row["body"], "id": row["id"], "state": "committed"}
+    if row["state"] == "committed":
+        began = row["at"] // when.MICROS
+        stands = began if began <= at or at < first else at  # said to have begun after the instant judged: counted at that instant
+    else:
+        stands = first if at < first else min(last, at)
+        entry["state"] = "unresolved" if now > row["deadline"] else "reserved"
+    return row["debtor"], {**entry, "at": when.zone("UTC").format(stands)}
 
 
 # --- contacts ----------------------------------------------------------------------------------------------------------
 
 
-def hold(connection: Connection, number: str, debtor: str, body: dict[str, Any], not_before: int, not_after: int) -> None:
-    """Holds a contact for a window of start."""
-    connection.execute(
-        insert(t.contacts).values(
-            id=number,
-            debtor=debtor,
-            address=body.get("address"),
-            not_before=not_before,
-            not_after=not_after,
-            deadline=not_after + GRACE_SECONDS,
-            state="reserved",
-            at=None,
-            body=canonical(body),
-        )
-    )
+def held(number: str, verdict: str, debtor: str, body: dict[str, Any], window: tuple[int, int]) -> dict[str, Any]:
+    """The row of a contact held for a window of start (microseconds)."""
+    return {"id": number, "verdict": verdict, "debtor": debtor, "not_before": window[0], "not_after": window[1],
+            "deadline": window[1] + GRACE, "state": "reserved", "at": None, "body": body}
 
 
-def settle(connection: Connection, number: str, state: str, at: int | None) -> dict[str, Any]:
-    """Commits or cancels a held contact; doing the same twice changes nothing; raises StoreError for anything else."""
-    row = connection.execute(select(t.contacts).where(t.contacts.c.id == number)).one_or_none()
+def hold(connection: Connection, row: dict[str, Any]) -> None:
+    """Holds a contact."""
+    connection.execute(insert(t.contacts).values(**{**row, "body": canonical(row["body"])}))
+    keys = [{"key": key, "not_after": row["not_after"], "contact": row["id"]} for key in sorted(keys_of_event(row["debtor"], row["body"]))]
+    connection.execute(insert(t.contact_keys), keys)
+
+
+def contact(connection: Connection, number: str) -> Any:
+    """The row of a contact; raises StoreError when there is none."""
+    row = connection.execute(select(t.contacts).where(t.contacts.c.id == number)).mappings().one_or_none()
     if row is None:
         raise StoreError(Text(f"there is no reservation `{number}`", f"没有预留 `{number}`"), missing=True)
-    if row.state not in {"reserved", state}:
-        raise StoreError(Text(f"the reservation is {row.state} already", f"该预留已为 {row.state}"))
-    inside = at is None or row.not_before <= at <= row.not_after
-    if row.state == "reserved":
+    return row
+
+
+def settle(connection: Connection, number: str, state: str, at: int | None, now: int) -> dict[str, Any]:
+    """Commits (begun at an instant, microseconds) or cancels a held contact; the same twice changes nothing; raises StoreError otherwise."""
+    row = contact(connection, number)
+    if row["state"] not in {"reserved", state}:
+        raise StoreError(Text(f"the reservation is {row['state']} already", f"该预留已为 {row['state']}"))
+    new = row["state"] == "reserved"
+    if new:
         connection.execute(update(t.contacts).where(t.contacts.c.id == number).values(state=state, at=at))
-    return {
-        "id": number,
-        "state": state,
-        "inside_window": inside if row.state == "reserved" else row.at is None or row.not_before <= row.at <= row.not_after,
-    }
+    if new and state == "cancelled":
+        connection.execute(delete(t.contact_keys).where(t.contact_keys.c.contact == number))
+    began = at if new else row["at"]
+    inside = began is None or row["not_before"] <= began <= row["not_after"]
+    return {"id": number, "state": state, "inside_window": inside, "late": now > row["deadline"], "new": new}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -48,6 +49,17 @@ def body_of(connection: Connection, number: str) -> tuple[Any, str | None] | Non
     """A record and its body (None: erased); None when there is no such record."""
     row = connection.execute(select(t.records).where(t.records.c.id == number)).one_or_none()
     return None if row is None else (row, connection.scalar(select(t.bodies.c.body).where(t.bodies.c.record == number)))
+
+
+def verdict(connection: Connection, number: str) -> dict[str, Any] | None:
+    """A recorded verdict by its id; its body is missing when it was erased; None when there is no such verdict."""
+    found = body_of(connection, number)
+    if found is None or found[0].kind != "verdict":
+        return None
+    row, body = found
+    at = datetime.fromtimestamp(row.at, UTC).isoformat()
+    head = {"id": row.id, "at": at, "receipt": row.hash, "sealed": row.seq is not None, "erased": body is None}
+    return {**head, **(json.loads(body) if body is not None else {})}
 
 
 # --- sealing -----------------------------------------------------------------------------------------------------------

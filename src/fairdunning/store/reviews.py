@@ -34,10 +34,9 @@ def open_review(connection: Connection, found: Review) -> str:
     return number
 
 
-def get(connection: Connection, number: str, *, lock: bool = False) -> Review:
-    """A review by its id; ``lock``: no other transaction changes it meanwhile; raises StoreError."""
-    query = select(t.reviews).where(t.reviews.c.id == number)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+def get(connection: Connection, number: str) -> Review:
+    """A review by its id; raises StoreError."""
+    row = connection.execute(select(t.reviews).where(t.reviews.c.id == number)).one_or_none()
     if row is None:
         raise StoreError(Text(f"there is no review `{number}`", f"没有复核 `{number}`"), missing=True)
     return _read(row)

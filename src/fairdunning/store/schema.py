@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
-VERSION = "2"
+VERSION = "3"
 metadata = MetaData()
 
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
@@ -14,29 +14,41 @@ events = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("debtor", String, nullable=False),
-    Column("person", String),
-    Column("address", String),
-    Column("at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),  # seconds
     Column("digest", String, nullable=False),
     Column("body", Text, nullable=False),
-    Index("events_by_debtor", "debtor", "at"),
-    Index("events_by_address", "address", "at"),
 )
 
-contacts = Table(
+event_keys = Table(  # everything that an event may be counted by
+    "event_keys",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("event", String, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+contacts = Table(  # times in microseconds
     "contacts",
     metadata,
     Column("id", String, primary_key=True),
     Column("debtor", String, nullable=False),
-    Column("address", String),
+    Column("verdict", String, nullable=False),
     Column("not_before", BigInteger, nullable=False),
     Column("not_after", BigInteger, nullable=False),
     Column("deadline", BigInteger, nullable=False),
     Column("state", String, nullable=False),
     Column("at", BigInteger),
     Column("body", Text, nullable=False),
-    Index("contacts_by_debtor", "debtor", "not_after"),
-    Index("contacts_by_address", "address", "not_after"),
+)
+
+contact_keys = Table(
+    "contact_keys",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("not_after", BigInteger, primary_key=True),
+    Column("contact", String, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 records = Table(

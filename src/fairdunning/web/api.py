@@ -244,8 +244,7 @@ def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> d
 
 
 def _running(service: Service, key: Key) -> Policy:
-    with service.store.writing() as connection:
-        return service.loaded(connection, key.profile).policy
+    return service.policies.now(key.profile).policy
 
 
 def _reading(app: FastAPI, service: Service, checker: Any, reader: Any) -> None:
@@ -279,22 +278,22 @@ def _reviews(app: FastAPI, service: Service, reviewer: Any) -> None:
         _: Key = reviewer, state: Literal["open", "claimed", "decided"] | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
     ) -> list[dict[str, Any]]:
         """Flagged actions that wait for a person, the oldest first."""
-        return service.review_list(state, limit)
+        return service.desk.listed(state, limit)
 
     @app.get("/v1/reviews/{number}")
     def shown(number: str, _: Key = reviewer) -> dict[str, Any]:
         """One review with its verdict and case."""
-        return service.review_show(number)
+        return service.desk.show(number)
 
     @app.post("/v1/reviews/{number}:claim")
     def claim(number: str, key: Key = reviewer) -> dict[str, Any]:
         """Take a review; of two who ask one gets it."""
-        return service.review_claim(number, key)
+        return service.desk.claim(number, key)
 
     @app.post("/v1/reviews/{number}:decide")
     def decide(number: str, body: Decision, key: Key = reviewer) -> dict[str, Any]:
         """Release, uphold or reschedule, with a reason."""
-        return service.review_decide(number, key, body.decision, body.reason, _instant(body.until, "until") if body.until else None)
+        return service.desk.decide(number, key, body.decision, body.reason, _instant(body.until, "until") // when.MICROS if body.until else None)
 
 
 def _policies(app: FastAPI, service: Service, reader: Any, editor: Any) -> None:
@@ -314,7 +313,7 @@ def _policies(app: FastAPI, service: Service, reader: Any, editor: Any) -> None:
                     raise HTTPException(422, f"`{name[:200]}` is no name of a policy file / 不是策略文件名")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-            return service.publish(body.profile, Path(place), key.id)
+            return service.policies.publish(body.profile, Path(place), key.id)
 
     @app.get("/v1/constraints/{name}")
     def constraint(name: str, key: Key = reader) -> dict[str, Any]:
@@ -339,8 +338,8 @@ def _health(app: FastAPI, service: Service, metrics: Metrics) -> None:
                 waiting, lag = records.unsealed(connection)
         except SQLAlchemyError as error:
             return JSONResponse({"status": "not ready", "why": type(error).__name__}, 503)
-        engines = sorted({found.engine.name for found in [*service.folder.values(), *service.versions.values()]})
-        return JSONResponse({"status": "ready", "policies": service.digests(), "engines": engines, "unsealed": waiting, "audit_lag": lag})
+        engines = sorted({found.engine.name for found in service.policies})
+        return JSONResponse({"status": "ready", "policies": service.policies.digests(), "engines": engines, "unsealed": waiting, "audit_lag": lag})
 
     @app.get("/metrics", response_class=PlainTextResponse)
     def prometheus() -> PlainTextResponse:
@@ -349,13 +348,14 @@ def _health(app: FastAPI, service: Service, metrics: Metrics) -> None:
             waiting, lag = records.unsealed(connection)
         metrics.unsealed.set(waiting)
         metrics.lag.set(lag)
-        metrics.engine_alone.set(any(getattr(f.engine, "alone", False) for f in [*service.folder.values(), *service.versions.values()]))
+        metrics.engine_alone.set(any(getattr(f.engine, "alone", False) for f in service.policies))
         return PlainTextResponse(metrics.text().decode(), media_type="text/plain; version=0.0.4")
 
 
 def _instant(text: str, field: str) -> int:
+    """UTC microseconds."""
     try:
-        return when.parse_datetime(text)
+        return when.parse_micros(text)
     except ValueError as error:
         raise RequestValidationError(
             [{"loc": ("body", field), "msg": "must be a time with its offset / 应为带时区偏移的时间", "type": "time"}]
