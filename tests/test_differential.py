@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 import yaml
 
-from fairdunning.constraint import Book, constraints_of
+from fairdunning.book import Book
+from fairdunning.constraint import constraints_of
 from fairdunning.engines.durable import DurableEngine
 from fairdunning.errors import LoadError
 from fairdunning.evaluate import context, debts_of, vector, zones_of

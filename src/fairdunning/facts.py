@@ -136,10 +136,13 @@ class _Reader:
     def __init__(self, vocabulary: Vocabulary, file: str) -> None:
         self.vocabulary, self.file = vocabulary, file
         self.problems: list[Problem] = []
+        self.wrong: set[str] = set()
         self.currencies: set[str] = set()
 
     def add(self, key: str, text: Text) -> None:
-        self.problems.append(Problem(self.file, 0, key, text))
+        if key not in self.wrong:  # what is broken is not also missing
+            self.problems.append(Problem(self.file, 0, key, text))
+        self.wrong.add(key)
 
     def decode(self, fact: Fact, written: Any, key: str) -> v.Value:
         try:
