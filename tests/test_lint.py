@@ -156,7 +156,8 @@ def test_a_definition_that_uses_itself_is_a_load_error(tmp_path):
     folder = tmp_path / "rules" / "definitions"
     folder.mkdir(parents=True)
     for own, other in (("ring", "chain"), ("chain", "ring")):
-        (folder / f"{own}.yaml").write_text(f"title: {{en: t, zh: t}}\nuses: [{other}]\ndefine: {{over: {{holds: {{{other}.over: true}}}}}}\ngives: [over]\n")
+        head = f"title: {{en: t, zh: t}}\nuses: [{other}]\n"
+        (folder / f"{own}.yaml").write_text(head + f"define: {{over: {{holds: {{{other}.over: true}}}}}}\ngives: [over]\n")
     policy = tmp_path / "house" / "contact.yaml"
     line = "{confidence: text, values: {2026-01-01: {cite: board 1}}, rule: definitions/"
     policy.write_text(policy.read_text() + f"definitions:\n  ring: {line}ring}}\n  chain: {line}chain}}\n")

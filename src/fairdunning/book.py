@@ -42,6 +42,7 @@ class Book:
     tables: dict[str, Table | None] = field(default_factory=dict)
     marks: Marks = field(default_factory=Marks)
     read: set[str] = field(default_factory=set)
+    tighter: dict[str, bool] = field(default_factory=dict)
 
     @property
     def problems(self) -> Problems:

@@ -118,6 +118,8 @@ def _constraint(name: str, place: Place) -> Constraint | None:
         problems.add(node, "`moment: after` needs `due`", "`moment: after` 须有 `due`")
     law = law_date(node, place)
     variants = tuple(v_ for line in _dated(name, place) for v_ in _variants(line, place))
+    if name in place.book.tighten:
+        _check_tightens(place.book.tighten[name], place.book)
     if law is None:
         return None
     rule = "" if place.own else place.node.mapping["rule"].text
@@ -216,7 +218,7 @@ def _variant(line: Line, status: str, declared: dict[str, r.Parameter], given: d
     if cite is None or set(declared) - set(values) or any(x[1] is None for x in values.values()):
         return None
     if line.house is not None:
-        values = _tightened(line.house, values, declared, scope)
+        values = _tightened(line.house, values, declared, scope, place.book)
     word = _word_tree(words, place.book.scope(place.file, place.clock, place.calendar), line.node)
     place.book.read.add("" if place.own else place.node.mapping["rule"].text)
     bound = r.bind(place.rule, values, scope, uses(place))
@@ -239,7 +241,8 @@ def _add_places(place: Place, bound: r.Bound, values: dict[str, tuple[str, objec
                 bound.names[name] = expr
 
 
-def _tightened(house: Node, values: dict[str, tuple[str, object]], declared: dict[str, r.Parameter], scope: Scope) -> dict[str, tuple[str, object]]:
+def _tightened(house: Node, values: dict[str, tuple[str, object]], declared: dict[str, r.Parameter], scope: Scope,
+               book: Book) -> dict[str, tuple[str, object]]:
     """On each date a profile's value is the stricter of law and profile."""
     found = dict(values)
     for key, node in house.mapping.items():
@@ -249,13 +252,20 @@ def _tightened(house: Node, values: dict[str, tuple[str, object]], declared: dic
             scope.problems.add(node, f"`{key}` cannot be tightened", f"`{key}` 不能收紧")
             continue
         own = literal(declared[key].type, node, scope)
-        best = stricter(declared[key].stricter, values[key][1], own)
-        if best is None:
+        best = stricter(declared[key].stricter, values[key][1], own) if own is not None else None
+        if own is not None and best is None:
             scope.problems.add(node, "cannot be compared with the law's value; use its unit", "无法与法定值比较；请使用相同单位")
-        elif best != own:
-            scope.problems.add(node, "is looser than the law; a profile may only tighten", "比法律宽松；机构配置只能收紧")
-        found[key] = (declared[key].type, best)
+        if best is not None:
+            book.tighter[node.key] = book.tighter.get(node.key, False) or best == own
+            found[key] = (declared[key].type, best)
     return found
+
+
+def _check_tightens(house: Node, book: Book) -> None:
+    """A value that is looser than the law on every date is a mistake; else the stricter of both holds on each date."""
+    for node in house.mapping.values():
+        if not book.tighter.get(node.key, True):
+            book.problems.add(node, "is looser than the law; a profile may only tighten", "比法律宽松；机构配置只能收紧")
 
 
 def _granted(place: Place, bound: r.Bound, scope: Scope) -> tuple[dict[str, str], dict[str, Tree]]:

@@ -217,6 +217,8 @@ def _same_key(ctx: Context, key: str, item: Item) -> int:
     if key == "creditor" and theirs is None:
         return TRUE  # the file is one creditor's unless the event says otherwise
     mine: v.Value = ctx.word(_ACTION_SIDE.get(key, "action." + key))
+    if key == "collector" and mine == v.ANY_WORD and one_word(ctx.word("collector.kind")) == "creditor":
+        mine = ctx.word("creditor.id")  # a creditor that collects itself
     return _equal_words(mine, theirs if theirs is not None else v.ANY_WORD)
 
 
@@ -224,8 +226,10 @@ def _same_group(ctx: Context, item: Item) -> int:
     """An event belongs to the group of the debts it counts for; a debt without a group is its own."""
     mine = ctx.word("debt.group")
     found = item.debts.get(ctx.debt, FALSE)
+    fact = ctx.vocabulary.facts["debt.group"]
+    silence = fact.silence() if fact.silent and ctx.case.complete_since is not None else v.ANY_WORD
     for debt, counts in item.debts.items():
-        theirs = ctx.case.debts[debt].get("debt", {}).get("debt.group", v.ANY_WORD)
+        theirs = ctx.case.debts[debt].get("debt", {}).get("debt.group", silence)
         found = max(found, min(counts, _equal_words(mine, theirs)) if debt != ctx.debt else FALSE)
     return found
 

@@ -360,4 +360,4 @@ def _days(ctx: Context, spec: Interest, start: int, end: int) -> Pair:
     zone = ctx.zone(spec.spec.clock)
     assert zone is not None
     states = [spec.skipping.holds_at(ctx, v.Range(t, t)) for day in range(start, end) for t in [zone.first_instant(day + 1) - 1]]
-    return every - sum(hi for _, hi in states), every - sum(lo for lo, _ in states)
+    return max(0, every - sum(hi for _, hi in states)), max(0, every - sum(lo for lo, _ in states))
