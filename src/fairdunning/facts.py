@@ -36,6 +36,14 @@ class Item:
             return v.Range(-v.BIG, v.BIG)
         return v.Range(zone.first_instant(self.day), zone.first_instant(self.day + 1) - 1)
 
+    def stored(self, name: str, zone: when.Zone | None) -> v.Value | None:
+        """An attribute as it is written, None when absent; an end written as a date is some instant of that day."""
+        day = self.values.get("until_day") if name == "until" else None
+        if not isinstance(day, v.Range):
+            return self.values.get(name)
+        known = zone is not None and day.lo == day.hi
+        return v.Range(zone.first_instant(day.lo), zone.first_instant(day.lo + 1) - 1) if known and zone else v.Range(-v.BIG, v.BIG)
+
     def date(self, zone: when.Zone | None) -> v.Range:
         """The local day."""
         if self.day is not None:
@@ -103,6 +111,11 @@ class Context:
             return fact.silence()
         return fact.unknown()
 
+    def denied(self, name: str) -> bool:
+        """Whether a list is written as null: unknown, whatever silence means."""
+        place = self._place(name.partition(".")[0])
+        return place is not None and name in place
+
     def list(self, name: str) -> list[Item] | None:
         """The entries of a list fact, None when it is absent."""
         own = self.case.debt_lists.get(self.debt, {}).get(name)
@@ -164,20 +177,23 @@ class _Reader:
             return found
         for name, child in written.items():
             place = f"{key}.{name}"
-            if noun == "debt" and isinstance(child, dict) and name in self.vocabulary.nouns:
+            if noun == "debt" and (child is None or isinstance(child, dict)) and name in self.vocabulary.nouns and name not in known:
                 continue
             fact = known.get(name)
             if fact is None or fact.derived is not None:
                 hint = did_you_mean(name, known)
                 self.add(place, Text(f"unknown fact{hint.en}", f"未知的事实{hint.zh}"))
-            elif fact.type == "list":
-                if child is not None:
-                    lists[fact.name] = self.items(fact, child, place)
             elif child is None:
                 found[fact.name] = fact.unknown()
+            elif fact.type == "list":
+                lists[fact.name] = self.items(fact, child, place)
             else:
                 found[fact.name] = self.decode(fact, child, place)
         return found
+
+    def nothing_known(self, noun: str) -> dict[str, v.Value]:
+        """A noun that is null: unknown in every fact, so that silence says nothing of it."""
+        return {fact.name: fact.unknown() for fact in self.vocabulary.of_noun(noun)}
 
     def items(self, fact: Fact, written: Any, key: str) -> list[Item]:
         if not isinstance(written, list):
@@ -197,6 +213,8 @@ class _Reader:
             if attribute is None:
                 hint = did_you_mean(name, fact.of)
                 self.add(f"{key}.{name}", Text(f"unknown attribute{hint.en}", f"未知的属性{hint.zh}"))
+            elif child is None and attribute.name != "at":
+                values[attribute.name] = attribute.unknown()
             elif child is not None:
                 self.attribute(item, attribute, child, f"{key}.{name}")
         return item
@@ -229,6 +247,10 @@ def read_case(document: Any, vocabulary: Vocabulary, file: str = "case") -> Case
     for name, written in document.items():
         if written is not None:
             _read_part(reader, case, name, written)
+        elif name == "events":
+            reader.add(name, Text("must be a list; `[]` says that there are none", "应为列表；`[]` 表示没有事件"))
+        elif name in vocabulary.nouns and name != "message":
+            case.nouns[name] = reader.nothing_known(name)
     action = case.nouns.get("action", {})
     kind = one_word(action.get("action.kind"))
     if kind in CONTACTS:
@@ -294,8 +316,8 @@ def _read_debts(reader: _Reader, case: Case, written: list[Any]) -> None:
         nouns = {"debt": reader.noun("debt", entry, f"debts[{i}]", lists)}
         for name, child in entry.items():
             noun = reader.vocabulary.nouns.get(name)
-            if noun and noun.within == "debts" and child is not None:
-                nouns[name] = reader.noun(name, child, f"debts[{i}].{name}", lists)
+            if noun and noun.within == "debts":
+                nouns[name] = reader.nothing_known(name) if child is None else reader.noun(name, child, f"debts[{i}].{name}", lists)
         case.debts[key] = nouns
 
 
@@ -352,19 +374,20 @@ def _complete(item: Item, case: Case) -> None:
         if name not in values and source and fact in source:
             values[name] = source[fact]
     state = one_word(values.get("state"))
-    item.open = state in {"reserved", "unresolved"} or (state == "committed" and "outcome" not in values)
+    item.open = state in {"reserved", "unresolved"} or (state == "committed" and values.get("outcome", v.ANY_WORD) == v.ANY_WORD)
     item.debts = _attribution(item, list(case.debts))
 
 
 def _attribution(item: Item, debts: list[str]) -> dict[str, int]:
     """For each debt: 2 the event counts for it, 1 perhaps, 0 not (``docs/measures.md``, debt)."""
-    named = item.values.get("counts_for")
+    values = {k: x for k, x in item.values.items() if x != v.ANY_MEMBERS}  # null: as if absent
+    named = values.get("counts_for")
     talked = one_word(item.values.get("outcome")) == "conversation"
     if not isinstance(named, v.Members) and talked:
-        named = item.values.get("discussed")
+        named = values.get("discussed")
     if isinstance(named, v.Members):
         return {d: 2 if d in named.sure else 0 for d in debts}
-    about = item.values.get("about") or item.values.get("discussed")
+    about = values.get("about") or values.get("discussed")
     among = about.sure if isinstance(about, v.Members) else frozenset(debts)
     return {d: (2 if len(among) == 1 else 1) if d in among else 0 for d in debts}
 

@@ -64,7 +64,7 @@ def _select(ctx: Context, spec: Selection) -> Selected:
         items, whole = ctx.case.events, closed(ctx, spec, ctx.now)
     else:
         listed = ctx.list(spec.list)
-        if listed is None and ctx.vocabulary.facts[spec.list].silent and ctx.case.complete_since is not None:
+        if listed is None and ctx.vocabulary.facts[spec.list].silent and ctx.case.complete_since is not None and not ctx.denied(spec.list):
             listed = []  # silence of a complete record
             ctx.assumed.add(spec.list)
         items, whole = listed or [], listed is not None
@@ -99,6 +99,7 @@ class Place(NamedTuple):
 
 
 ANYWHERE = v.Range(-v.BIG, v.BIG)
+ENDS_UNKNOWN = v.Range(-v.BIG, v.BIG, none=True)
 
 
 def place(ctx: Context, spec: Selection, item: Item) -> Place:
@@ -110,7 +111,8 @@ def place(ctx: Context, spec: Selection, item: Item) -> Place:
             ctx.places[key] = Place(item.instants(zone), item.date(zone))
         found: Place = ctx.places[key]
         return found
-    value = item.values.get(spec.by.name, spec.by.unknown())
+    stored = item.stored(spec.by.name, zone)
+    value = spec.by.unknown() if stored is None else stored
     if not isinstance(value, v.Range) or value.lo > value.hi:
         return Place(v.NONE, v.NONE)
     if zone is None or abs(value.lo) >= v.BIG or abs(value.hi) >= v.BIG:

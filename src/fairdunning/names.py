@@ -233,7 +233,7 @@ def stored(ctx: Context, item: Item | None, fact: Fact, clock: str) -> v.Value:
     """A stored attribute; absent: what silence means where the record is complete, else unknown."""
     if item is None:
         return fact.unknown()
-    found = item.values.get(fact.name)
+    found = item.stored(fact.name, ctx.zone(clock))
     if found is None and fact.silent and ctx.case.complete_since is not None:
         return fact.silence() if item.date(ctx.zone(clock)).lo >= ctx.case.complete_since else fact.unknown()
     return fact.unknown() if found is None else found

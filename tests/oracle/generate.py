@@ -521,6 +521,9 @@ class Generator:
         more = {"collector": rng.choice(["K1", "C1"]), "household": "H2", "session": rng.choice(["S1", "S2"])}
         event |= {k: x for k, x in more.items() if self._chance(0.25)}
         event |= rng.choice([{"counts_for": ["D1"]}, {"counts_for": ["D1"]}, {"about": ["D1"]}, {"counts_for": ["D2"]}, {}])
+        if self._chance(0.08):
+            keys = ["until", "outcome", "person", "direction", "counts_for", "about", "collector", "withdrawn"]
+            event[self._note("null") and rng.choice(keys)] = None
         if event["kind"] in {"call", "sms"} and self._chance(0.12) and len(at) > 10:
             event["state"] = self._note("open") and rng.choice(["reserved", "unresolved", "committed"])
         return event

@@ -624,7 +624,8 @@ class Reading:
         span = self._span(node["lasts"]) if "lasts" in node else None
         if span and span[1] in {"hours", "minutes"}:
             length = span[0] * (3600 if span[1] == "hours" else 60) - 1
-            last = Num(*(local_day(t + length, self.facts.tz) for t in opener[1][:2])) if self.facts.tz else unknown("date")
+            placed = self.facts.tz and abs(opener[1].lo) != INF
+            last = Num(*(local_day(t + length, self.facts.tz) for t in opener[1][:2])) if placed else unknown("date")
         elif span:
             ends = [plus(d, span, self.facts.calendar) if abs(d) != INF else None for d in opener[2][:2]]
             last = Num(-INF if ends[0] is None else ends[0] - 1, INF if ends[1] is None else ends[1] - 1)
@@ -649,7 +650,8 @@ class Reading:
         for key in ("restarted_by", "held_by"):
             sure, may, whole = self.items("events", node[key], same) if key in node else ([], [], True)
             closed, lists[key] = closed and whole, (sure, sure + may)
-        if self.facts.tz is None and any(every for _, every in lists.values()):
+        ended = [i.written.get("until", "none") for _, every in lists.values() for i in every]
+        if None in ended or (self.facts.tz is None and ended):
             first = plus(start.lo, span, self.facts.calendar)
             return Num(-INF if first is None else first, INF, True)
         low, high = (self._fold(node, span, x, lists, index) for x, index in ((start.lo, 0), (start.hi, 1)))
