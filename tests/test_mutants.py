@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from fairdunning import condition, workflow
-from fairdunning.constraint import Book
+from fairdunning.book import Book
 from fairdunning.engines import compiled, durable_child
 from fairdunning.folder import read_folder
 from fairdunning.program import All, Any, Program, Test, Unit, Vector, holds

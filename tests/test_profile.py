@@ -177,3 +177,24 @@ def test_what_the_profile_assumes_is_said(tmp_path):
     }
 
     assert ["debtor.timezones: ['Asia/Shanghai']"] == [a for a in evaluate(case, load("strict", own)).assumed if a.startswith("debtor")]
+
+
+def test_hours_with_and_without_holidays_are_compared(tmp_path):
+    """A profile may give weekdays and holidays their own hours where the law says one span for every day."""
+    house = {"mon-fri": "08:00-20:00", "sat": ["09:00-12:00", "14:00-18:00"], "sun": "none", "holiday": "none"}
+    law = {**LAW, "hours": {**LAW["hours"], "values": {"2020-01-01": {"hours": {"daily": "08:00-22:00"}, "cite": "board 1"}}}}
+    own = folder(tmp_path, {"tighten": because({"house.law.hours": {"hours": house}})}, law)
+    strict = load("strict", own)
+    found = next(c for c in strict.constraints if c.id == "house.law.hours").variants[0].values["hours"][1]
+
+    assert (((9 * 3600, 12 * 3600), (14 * 3600, 18 * 3600)), ()) == (found.days[5], found.holiday)
+
+
+@pytest.mark.parametrize(("house", "wanted"), [("2", [2, 1]), ("1", [1, 1])])
+def test_on_each_date_the_stricter_of_law_and_profile_holds(tmp_path, house, wanted):
+    """A law that later becomes stricter than the profile holds from then on, and the profile still loads."""
+    values = {"2020-01-01": {**LAW["calls"]["values"]["2020-01-01"]}, "2027-01-01": {**LAW["calls"]["values"]["2020-01-01"], "cap": "1"}}
+    own = folder(tmp_path, {"tighten": because({"house.law.calls": {"cap": house}})}, {**LAW, "calls": {**LAW["calls"], "values": values}})
+    found = next(c for c in load("strict", own).constraints if c.id == "house.law.calls").variants
+
+    assert wanted == [v.values["cap"][1] for v in found]

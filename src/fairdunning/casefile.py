@@ -20,10 +20,13 @@ class _Reader:
     def __init__(self, vocabulary: Vocabulary, file: str) -> None:
         self.vocabulary, self.file = vocabulary, file
         self.problems: list[Problem] = []
+        self.wrong: set[str] = set()
         self.currencies: set[str] = set()
 
     def add(self, key: str, text: Text) -> None:
-        self.problems.append(Problem(self.file, 0, key, text))
+        if key not in self.wrong:  # what is broken is not also missing
+            self.problems.append(Problem(self.file, 0, key, text))
+        self.wrong.add(key)
 
     def decode(self, fact: Fact, written: Any, *place: str) -> v.Value:
         """The value of a fact, remembered by its text; `place` names it in the case."""
@@ -61,20 +64,23 @@ class _Reader:
             self.add(key, Text("must be a mapping", "应为映射"))
             return found
         for name, child in written.items():
-            if noun == "debt" and isinstance(child, dict) and name in self.vocabulary.nouns:
+            if noun == "debt" and (child is None or isinstance(child, dict)) and name in self.vocabulary.nouns and name not in known:
                 continue
             fact = known.get(name)
             if fact is None or fact.derived is not None:
                 hint = did_you_mean(name, known)
                 self.add(f"{key}.{name}", Text(f"unknown fact{hint.en}", f"未知的事实{hint.zh}"))
-            elif fact.type == "list":
-                if child is not None:
-                    lists[fact.name] = self.items(fact, child, f"{key}.{name}")
             elif child is None:
                 found[fact.name] = fact.unknown()
+            elif fact.type == "list":
+                lists[fact.name] = self.items(fact, child, f"{key}.{name}")
             else:
                 found[fact.name] = self.decode(fact, child, key, name)
         return found
+
+    def nothing_known(self, noun: str) -> dict[str, v.Value]:
+        """A noun that is null: unknown in every fact, so that silence says nothing of it."""
+        return {fact.name: fact.unknown() for fact in self.vocabulary.of_noun(noun)}
 
     def items(self, fact: Fact, written: Any, key: str) -> list[Item]:
         if not isinstance(written, list):
@@ -95,7 +101,8 @@ class _Reader:
                 hint = did_you_mean(name, fact.of)
                 self.add(f"{key}.{name}", Text(f"unknown attribute{hint.en}", f"未知的属性{hint.zh}"))
             elif child is None:
-                continue
+                if name != "at":
+                    values[name] = attribute.unknown()
             elif name in _DATED:
                 self.dated(item, attribute, child, f"{key}.{name}")
             elif type(child) is str and child in attribute.decoded:
@@ -133,6 +140,10 @@ def read_case(document: Any, vocabulary: Vocabulary, file: str = "case") -> Case
     for name, written in document.items():
         if written is not None:
             _read_part(reader, case, name, written)
+        elif name == "events":
+            reader.add(name, Text("must be a list; `[]` says that there are none", "应为列表；`[]` 表示没有事件"))
+        elif name in vocabulary.nouns and name != "message":
+            case.nouns[name] = reader.nothing_known(name)
     action = case.nouns.get("action", {})
     kind = one_word(action.get("action.kind"))
     if kind in CONTACTS:
@@ -198,8 +209,8 @@ def _read_debts(reader: _Reader, case: Case, written: list[Any]) -> None:
         nouns = {"debt": reader.noun("debt", entry, f"debts[{i}]", lists)}
         for name, child in entry.items():
             noun = reader.vocabulary.nouns.get(name)
-            if noun and noun.within == "debts" and child is not None:
-                nouns[name] = reader.noun(name, child, f"debts[{i}].{name}", lists)
+            if noun and noun.within == "debts":
+                nouns[name] = reader.nothing_known(name) if child is None else reader.noun(name, child, f"debts[{i}].{name}", lists)
         case.debts[key] = nouns
 
 
@@ -255,7 +266,7 @@ def _complete(item: Item, entry: dict[str, Any], case: Case, debts: list[str]) -
             if name not in values and source and fact in source:
                 values[name] = source[fact]
     state = entry.get("state")
-    item.open = state in ("reserved", "unresolved") or (state == "committed" and "outcome" not in values)
+    item.open = state in ("reserved", "unresolved") or (state == "committed" and values.get("outcome", v.ANY_WORD) == v.ANY_WORD)
     item.debts = _attribution(item, debts)
 
 
@@ -263,16 +274,21 @@ _OF_PERSON = (("role", "recipient.role"), ("household", "recipient.household"))
 _OF_ADDRESS = (("place", "address.place"),)
 
 
+def _named(item: Item, name: str) -> v.Members | None:
+    """The debts an event names; null is as if absent."""
+    found = item.values.get(name)
+    return found if isinstance(found, v.Members) and found != v.ANY_MEMBERS else None
+
+
 def _attribution(item: Item, debts: list[str]) -> dict[str, int]:
     """For each debt: 2 the event counts for it, 1 perhaps, 0 not (``docs/measures.md``, debt)."""
-    named = item.values.get("counts_for")
-    talked = one_word(item.values.get("outcome")) == "conversation"
-    if not isinstance(named, v.Members) and talked:
-        named = item.values.get("discussed")
-    if isinstance(named, v.Members):
+    named = _named(item, "counts_for")
+    if named is None and one_word(item.values.get("outcome")) == "conversation":
+        named = _named(item, "discussed")
+    if named is not None:
         return {d: 2 if d in named.sure else 0 for d in debts}
-    about = item.values.get("about") or item.values.get("discussed")
-    among = about.sure if isinstance(about, v.Members) else frozenset(debts)
+    about = _named(item, "about") or _named(item, "discussed")
+    among = about.sure if about is not None else frozenset(debts)
     return {d: (2 if len(among) == 1 else 1) if d in among else 0 for d in debts}
 
 

@@ -57,14 +57,14 @@ def policy() -> None:
 def lint(profile: str, own: Path | None, lang: str) -> None:
     """Report everything wrong in rules, policies and the profile, and what deserves a look / 检查所有文件."""
 
-    def show(found: Policy) -> None:
-        for warning in library.warnings(found):
-            click.echo(getattr(warning, lang))
-        click.echo(
-            f"{len(found.constraints)} constraints, {len(found.program.units)} dated lines, no errors / {len(found.constraints)} 条约束，无错误"
-        )
-
-    loaded(show, profile, own, lang)
+    try:
+        found = workflow.lint(profile, own)
+    except LoadError as error:
+        fail(error, lang)
+        return
+    for warning in library.warnings(found):
+        click.echo(getattr(warning, lang))
+    click.echo(f"{len(found.constraints)} constraints, {len(found.program.units)} dated lines, no errors / {len(found.constraints)} 条约束，无错误")
 
 
 @policy.command()

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 from fairdunning import __version__, when
 from fairdunning import condition as c
 from fairdunning import value as v
+from fairdunning.book import matches
 from fairdunning.casefile import read_case
-from fairdunning.constraint import PLACE, Constraint, Variant, covers
+from fairdunning.constraint import PLACE, Constraint, Variant
+from fairdunning.definition import covers
 from fairdunning.errors import CaseError, Disagreement, EngineError, Problem, Text
 from fairdunning.facts import Case, Context, key_of
 from fairdunning.names import local_date
-from fairdunning.policy import Policy, matches
+from fairdunning.policy import Policy
 from fairdunning.program import NOT_WRONG, UNDECIDED, WRONG, Engine, Vector
 from fairdunning.table import Table
 from fairdunning.verdict import Finding, Outcome, Verdict

@@ -34,6 +34,14 @@ class Item:
             return v.Range(-v.BIG, v.BIG)
         return v.Range(zone.first_instant(self.day), zone.first_instant(self.day + 1) - 1)
 
+    def stored(self, name: str, zone: when.Zone | None) -> v.Value | None:
+        """An attribute as it is written, None when absent; an end written as a date is some instant of that day."""
+        day = self.values.get("until_day") if name == "until" else None
+        if not isinstance(day, v.Range):
+            return self.values.get(name)
+        known = zone is not None and day.lo == day.hi
+        return v.Range(zone.first_instant(day.lo), zone.first_instant(day.lo + 1) - 1) if known and zone else v.Range(-v.BIG, v.BIG)
+
     def date(self, zone: when.Zone | None) -> v.Range:
         """The local day."""
         if self.day is not None:
@@ -142,6 +150,11 @@ class Context:
             self.assumed.add(fact.name)
             return fact.silence()
         return fact.unknown()
+
+    def denied(self, name: str) -> bool:
+        """Whether a list is written as null: unknown, whatever silence means."""
+        place = self._place(name.partition(".")[0])
+        return place is not None and name in place
 
     def list(self, name: str) -> list[Item] | None:
         """The entries of a list fact, None when it is absent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,11 +62,16 @@ def read_folder(own: Path | None = None, base: Path | None = None) -> Folder:
         except LoadError as error:
             folder.problems.found += error.problems
             continue
+        if not isinstance(node.value, dict):
+            folder.problems.add(node, "the file must hold a mapping", "文件内容应为映射")
+            continue
         if own is not None and name.endswith(".cases") and not path.is_relative_to(own):
             continue  # the shipped cases speak of the shipped profiles
         _place(folder, kind, name, node)
         if not name.endswith(".cases") and not {"articles", "handbook"} & set(name.split("/")):
             _keep(folder, f"{kind}/{name}", path)
+    for path in sorted(own.rglob("*.yml")) if own is not None else ():
+        folder.problems.add(Node(None, _shown(path), 0, ""), "is not read; name it .yaml", "不会被读取；请以 .yaml 命名")
     folder.digest = policy_digest([list(f) for f in folder.files])
     return folder
 
@@ -112,6 +117,13 @@ def known(node: Node, keys: set[str], problems: Problems) -> None:
         if key not in keys:
             hint = did_you_mean(key, keys)
             problems.add(child, f"unknown key `{key}`{hint.en}", f"未知的键 `{key}`{hint.zh}")
+
+
+def mappings(node: Node, keys: Iterable[str], problems: Problems) -> None:
+    """Notes every one of these keys that is there and holds no mapping."""
+    for key in keys:
+        if key in node.mapping and not isinstance(node.mapping[key].value, dict):
+            problems.add(node.mapping[key], f"`{key}` must be a mapping", f"`{key}` 应为映射")
 
 
 def both(node: Node, key: str, problems: Problems, fallback: Node | None = None) -> Text:

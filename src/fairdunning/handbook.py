@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from fairdunning.constraint import FOREVER, Constraint, Variant
+from fairdunning.book import FOREVER
+from fairdunning.constraint import Constraint, Variant
 from fairdunning.errors import LoadError, Problem, Text
 from fairdunning.folder import Folder, both, known
 from fairdunning.library import place, said

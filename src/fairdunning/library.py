@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fairdunning import when
-from fairdunning.constraint import FOREVER, Constraint, Variant
+from fairdunning.book import FOREVER
+from fairdunning.constraint import Constraint, Variant
 from fairdunning.errors import LoadError, Problem, Text, did_you_mean
 from fairdunning.policy import Policy
 from fairdunning.schema import fact_schema

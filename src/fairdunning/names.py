@@ -10,7 +10,7 @@ from fairdunning import condition as c
 from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import Expr
-from fairdunning.errors import did_you_mean
+from fairdunning.errors import Text, did_you_mean
 from fairdunning.facts import Context, Item, key_of
 from fairdunning.table import Table
 from fairdunning.vocabulary import Fact, Vocabulary
@@ -44,6 +44,7 @@ class Scope:
     values: dict[str, tuple[str, object]] = field(default_factory=dict)
     names: dict[str, Expr] = field(default_factory=dict)
     pending: dict[str, Callable[[Scope], None]] = field(default_factory=dict)
+    declared: set[str] = field(default_factory=set)
     item: dict[str, Fact] | None = None
     item_list: str = ""
     resolving: tuple[str, ...] = ()
@@ -58,9 +59,9 @@ class Scope:
         """The same place, outside of any list, while this name is resolved."""
         return replace(self, item=None, item_list="", resolving=(*self.resolving, name))
 
-    def alone(self) -> Scope:
-        """The vocabulary alone, for derived facts."""
-        return replace(self, values={}, names={}, pending={}, item=None, item_list="")
+    def alone(self, name: str) -> Scope:
+        """The vocabulary alone, while this derived fact is resolved."""
+        return replace(self, values={}, names={}, pending={}, declared=set(), item=None, item_list="", resolving=(*self.resolving, name))
 
 
 def literal(kind: str, node: Node, scope: Scope) -> object | None:
@@ -86,7 +87,9 @@ def _parsed(kind: str, node: Node, scope: Scope) -> object | None:
             return 0 if node.text == "0" else v.parse_money(node.text)  # nothing is nothing in every currency
         return v.parse_number(kind, node.text)
     except (ValueError, KeyError):
-        scope.problems.add(node, f"must be a {kind}, got `{node.text or node.plain()}`", f"应为 {kind}，实为 `{node.text or node.plain()}`")
+        hint = Text("; nothing equals none, use `exists`", "；none 不等于任何值，请用 `exists`") if node.text == "none" else Text("", "")
+        got = str(node.text or node.plain())[:60]
+        scope.problems.add(node, f"must be a {kind}, got `{got}`{hint.en}", f"应为 {kind}，实为 `{got}`{hint.zh}")
         return None
 
 
@@ -155,10 +158,16 @@ def constant(kind: str, value: object) -> Expr | None:
     return None
 
 
+def subject(name: str, node: Node, scope: Scope) -> Expr | None:
+    """What stands left of a predicate: within a list an attribute of the item before any other name; None after noting a problem."""
+    own = attribute_of(name, scope.item_list, scope.item, scope.clock) if scope.item is not None else None
+    return own or expression(name, node, scope)
+
+
 def expression(name: str, node: Node, scope: Scope) -> Expr | None:
     """What a name stands for here; None after noting a problem."""
     head, _, tail = name.partition(".")
-    if scope.item is not None and "." not in name and name not in scope.pending and name not in scope.values and name not in scope.names:
+    if scope.item is not None and "." not in name and name not in scope.declared and name not in scope.values and name not in scope.names:
         return _attribute(name, node, scope)
     if name in scope.values:
         found = constant(*scope.values[name])
@@ -172,7 +181,9 @@ def expression(name: str, node: Node, scope: Scope) -> Expr | None:
     if head in scope.resolving:
         scope.problems.add(node, f"`{head}` depends on itself", f"`{head}` 循环引用自身")
         return None
-    if any(known == head or known.startswith(head + ".") for known in scope.names):
+    if head in scope.declared and not any(known == head or known.startswith(head + ".") for known in scope.names):
+        return None  # what is wrong with it was noted where it is declared
+    if name not in scope.vocabulary.facts and any(known == head or known.startswith(head + ".") for known in scope.names):
         hint = did_you_mean(name, scope.names)
         scope.problems.add(node, f"`{head}` has no `{tail}`{hint.en}", f"`{head}` 没有 `{tail}`{hint.zh}")
         return None
@@ -185,8 +196,11 @@ def _fact(name: str, node: Node, scope: Scope) -> Expr | None:
         hint = did_you_mean(name, [*scope.vocabulary.facts, *scope.pending, *scope.names, *scope.values])
         scope.problems.add(node, f"unknown name `{name}`{hint.en}", f"未知的名称 `{name}`{hint.zh}")
         return None
+    if fact.derived is not None and name in scope.resolving:
+        scope.problems.add(fact.derived, f"`{name}` depends on itself", f"`{name}` 循环引用自身")
+        return None
     if fact.derived is not None:
-        return scope.define(name, fact.derived, scope.alone())
+        return scope.define(name, fact.derived, scope.alone(name))
     return Expr(key_of("fact", name), fact.type, lambda ctx, _item: ctx.fact(fact), frozenset({name}), source=fact)
 
 
@@ -204,7 +218,7 @@ def attribute_of(name: str, source: str, attributes: dict[str, Fact], clock: str
     fact = attributes.get(name)
     if fact is None:
         return None
-    read: c.Reader = (lambda ctx, item: stored(ctx, item, fact, clock)) if fact.silent else _plain(fact)
+    read: c.Reader = (lambda ctx, item: stored(ctx, item, fact, clock)) if fact.silent or name == "until" else _plain(fact)
     return Expr(key_of("item", name), fact.type, read, local=True, source=fact)
 
 
@@ -226,7 +240,7 @@ def stored(ctx: Context, item: Item | None, fact: Fact, clock: str) -> v.Value:
     """A stored attribute; absent: what silence means where the record is complete, else unknown."""
     if item is None:
         return fact.unknown()
-    found = item.values.get(fact.name)
+    found = item.stored(fact.name, ctx.zone(clock))
     if found is None and fact.silent and ctx.case.complete_since is not None:
         return fact.silence() if item.date(ctx.zone(clock)).lo >= ctx.case.complete_since else fact.unknown()
     return fact.unknown() if found is None else found

@@ -11,21 +11,20 @@ from functools import cached_property
 from pathlib import Path
 
 from fairdunning import condition as c
-from fairdunning import rule as r
 from fairdunning import when
+from fairdunning.book import Book, matches
 from fairdunning.condition import Slot, Tree
-from fairdunning.constraint import Book, Constraint, Variant, constraints_of
+from fairdunning.constraint import Constraint, Variant, constraints_of
 from fairdunning.engines.compiled import CompiledEngine, Reading, compile_reading
 from fairdunning.errors import Problem, Text, did_you_mean
 from fairdunning.facts import Context, Item, key_of
-from fairdunning.folder import Folder, both, date_of, known, read_folder
-from fairdunning.polarity import check_polarity
+from fairdunning.folder import date_of, read_folder
 from fairdunning.program import MAX_GROUPS, MAX_SLOTS, All, Plain, Program, Test, Unit, groups, slots_in
+from fairdunning.proofread import proofread
 from fairdunning.vocabulary import Vocabulary, parse_vocabulary
 from fairdunning.yamlfile import Node, Problems
 
 MAX_PARTS = 1000
-_PROFILE_KEYS = {"title", "use", "records", "raise", "given", "assume", "tighten"}
 
 
 def reading(program: Program, slots: tuple[Slot, ...]) -> Reading:
@@ -89,7 +88,6 @@ def load(profile: str, own: Path | None = None, base: Path | None = None) -> Pol
     """The policy of a profile; raises LoadError with everything wrong in any file."""
     folder = read_folder(own, base)
     book = Book(folder, parse_vocabulary(folder.vocabulary, folder.problems))
-    check_rules(folder, book.vocabulary)
     chosen = folder.profiles.get(profile)
     if chosen is None:
         hint = did_you_mean(profile, folder.profiles)
@@ -98,6 +96,7 @@ def load(profile: str, own: Path | None = None, base: Path | None = None) -> Pol
     elif "tighten" in chosen.mapping:
         book.tighten = chosen.mapping["tighten"].mapping
     found = [con for name, node in folder.policies.items() for con in constraints_of(name, node, book)]
+    proofread(book)
     folder.problems.raise_if_any()
     assert chosen is not None
     policy = _profile(profile, chosen, found, book)
@@ -106,25 +105,9 @@ def load(profile: str, own: Path | None = None, base: Path | None = None) -> Pol
     return policy
 
 
-def check_rules(folder: Folder, vocabulary: Vocabulary) -> None:
-    """Checks the keys and both languages of every rule and definition."""
-    for name, node in folder.rules.items():
-        definition = name.startswith("definitions/")
-        known(node, r.DEFINITION_KEYS if definition else r.RULE_KEYS, folder.problems)
-        check_polarity(node, r.parameters_of(node, folder.problems), folder.problems)
-        for key in ("title",) if definition else ("title", "message", "why"):
-            both(node, key, folder.problems)
-    if "events" not in vocabulary.facts:
-        folder.problems.found.append(Problem("rules/vocabulary", 0, "events", Text("the list `events` is missing", "缺少 `events` 列表")))
-
-
 def _profile(name: str, node: Node, found: list[Constraint], book: Book) -> Policy:
     problems, parts = book.problems, node.mapping
-    known(node, _PROFILE_KEYS, problems)
     patterns = parts["use"].items if "use" in parts else []
-    for pattern in patterns:
-        if not any(matches(con.id, pattern.text) for con in found):
-            problems.add(pattern, f"`{pattern.text}` names no constraint", f"`{pattern.text}` 没有对应的约束")
     used = tuple(con for con in found if con.variants and any(matches(con.id, p.text) for p in patterns))
     if not used and not problems.found:
         problems.add(node, "the profile uses no constraint", "该配置没有使用任何约束")
@@ -133,12 +116,6 @@ def _profile(name: str, node: Node, found: list[Constraint], book: Book) -> Poli
         day = date_of(entry.mapping["complete_since"], problems) if "complete_since" in entry.mapping else None
         if day is not None:
             records[kind] = day
-    for section, ids in (("tighten", [c_.id for c_ in found]), ("raise", None)):
-        for key, child in parts[section].mapping.items() if section in parts else ():
-            if (ids is not None and key not in ids) or not any(matches(con.id, key) for con in found):
-                hint = did_you_mean(key, [con.id for con in found])
-                problems.add(child, f"there is no constraint `{key}`{hint.en}", f"没有约束 `{key}`{hint.zh}")
-    _check_profile_facts(parts, book)
     raised = tuple(parts["raise"].mapping) if "raise" in parts else ()
     slots, units, program = lower(used)
     places = {con.id.rpartition(".")[0] for con in used}
@@ -148,29 +125,11 @@ def _profile(name: str, node: Node, found: list[Constraint], book: Book) -> Poli
                   frozenset(con.zone for con in used), book.folder.places, tuple(book.folder.files))
 
 
-def _check_profile_facts(parts: dict[str, Node], book: Book) -> None:
-    for section in ("given", "assume"):
-        for name, node in parts[section].mapping.items() if section in parts else ():
-            fact = book.vocabulary.facts.get(name)
-            if fact is None:
-                hint = did_you_mean(name, book.vocabulary.facts)
-                book.problems.add(node, f"unknown fact `{name}`{hint.en}", f"未知的事实 `{name}`{hint.zh}")
-            elif section == "given" and name.partition(".")[0] not in {"creditor", "collector"}:
-                book.problems.add(node, "`given` speaks only of creditor and collector", "`given` 只能说明 creditor 与 collector")
-            elif section == "assume" and not fact.assumable:
-                book.problems.add(node, f"the vocabulary does not let `{name}` be assumed", f"词汇表不允许推定 `{name}`")
-
-
 def narrowed(policy: Policy, ids: tuple[str, ...]) -> Policy:
     """The same policy with these constraints alone."""
     chosen = tuple(con for con in policy.constraints if con.id in ids)
     slots, units, program = lower(chosen)
     return replace(policy, constraints=chosen, slots=slots, units=units, program=program, reading=reading(program, slots))
-
-
-def matches(name: str, pattern: str) -> bool:
-    """Whether an id is named by a pattern: itself, or everything below ``prefix.*``."""
-    return name == pattern or pattern == "*" or (pattern.endswith(".*") and name.startswith(pattern[:-1]))
 
 
 def lower(constraints: tuple[Constraint, ...]) -> tuple[tuple[Slot, ...], tuple[tuple[Constraint, Variant], ...], Program]:

@@ -6,7 +6,7 @@ from fairdunning import condition as c
 from fairdunning import value as v
 from fairdunning.condition import And, Expr, Leaf, Or, Tree, opposite
 from fairdunning.errors import did_you_mean
-from fairdunning.names import Scope, expression, local_date, operand
+from fairdunning.names import Scope, local_date, operand, subject
 from fairdunning.yamlfile import Node
 
 MAX_NESTING = 4
@@ -18,8 +18,8 @@ _PREDICATES = {*_ORDERED, "between", "inside", "outside", "covers", "during", "c
 
 def tree(node: Node, scope: Scope, depth: int = 0) -> Tree:
     """A condition as a tree; problems are noted in the scope."""
-    if not isinstance(node.value, dict):
-        scope.problems.add(node, "a condition must be a mapping", "条件应为映射")
+    if not isinstance(node.value, dict) or not node.value:
+        scope.problems.add(node, "a condition must be a mapping with one line or more", "条件应为至少一行的映射")
         return c.NEVER
     if depth > MAX_NESTING:
         scope.problems.add(node, f"nested deeper than {MAX_NESTING}; split the condition", f"嵌套超过 {MAX_NESTING} 层；请拆分条件")
@@ -28,12 +28,15 @@ def tree(node: Node, scope: Scope, depth: int = 0) -> Tree:
 
 
 def _line(name: str, node: Node, scope: Scope, depth: int) -> Tree:
-    if name in {"any", "all"} and isinstance(node.value, list):
+    if name in {"any", "all"}:
+        if not isinstance(node.value, list) or not node.value:
+            scope.problems.add(node, f"`{name}` needs a list of conditions", f"`{name}` 须为条件列表")
+            return c.NEVER
         parts = tuple(tree(n, scope, depth + 1) for n in node.value)
         return Or(parts) if name == "any" else And(parts)
     if name == "not":
         return opposite(tree(node, scope, depth + 1))
-    expr = expression(name, node, scope)
+    expr = subject(name, node, scope)
     return _predicate(expr, node, scope) if expr else c.NEVER
 
 
@@ -127,9 +130,13 @@ def _check_words(expr: Expr, words: Expr, node: Node, scope: Scope) -> None:
     """A literal word that the fact does not have is a slip of the pen, not a condition."""
     known = expr.source.words if expr.source else {}
     named = words.key.parts
-    if not known or named[0] != "words":
+    if named[0] != "words":
         return
-    for word in sorted(named[1] - set(known)):
+    if "none" in named[1] and "none" not in known:
+        scope.problems.add(node, "nothing equals none, use `exists`", "none 不等于任何值，请用 `exists`")
+    if not known:
+        return
+    for word in sorted(named[1] - set(known) - {"none"}):
         hint = did_you_mean(word, known)
         scope.problems.add(node, f"unknown word `{word}`{hint.en}", f"未知的词 `{word}`{hint.zh}")
 

@@ -17,11 +17,13 @@ from fairdunning.predicate import tree
 from fairdunning.yamlfile import Node, Problems
 
 SECTIONS = {"parameters", "uses", "scope", "periods", "measures", "define", "wrong_when", "when", "requires", "moment", "due", "unless"}
+MAPPINGS = ("parameters", "periods", "measures", "define", "unless")
 RULE_KEYS = SECTIONS | {"title", "message", "why"}
 DEFINITION_KEYS = {"title", "parameters", "uses", "periods", "measures", "define", "gives"}
 MOMENTS = ("before", "during", "after")
 MAX_NAMES = 64
 STRICTER = ("lower", "higher", "shorter", "longer", "fewer", "more", "narrower", "wider")
+_DIRECTIONS = {"period": ("shorter", "longer"), "set": ("fewer", "more"), "timetable": ("narrower", "wider"), "table": (), "enum": (), "bool": ()}
 _PARAMETER_TYPES = (v.NUMERIC - {"datetime"}) | {"enum", "set", "period", "timetable", "table"}
 
 
@@ -64,6 +66,10 @@ def parameters_of(rule: Node, problems: Problems) -> dict[str, Parameter]:
         if stricter and stricter not in STRICTER:
             hint = did_you_mean(stricter, STRICTER)
             problems.add(node, f"unknown direction `{stricter}`{hint.en}", f"未知的方向 `{stricter}`{hint.zh}")
+        elif stricter and kind in _PARAMETER_TYPES and stricter not in _DIRECTIONS.get(kind, ("lower", "higher")):
+            fits = " / ".join(_DIRECTIONS.get(kind, ("lower", "higher")))
+            problems.add(node, f"`{stricter}` does not fit a {kind}" + (f"; use {fits}" if fits else ""),
+                         f"`{stricter}` 不适用于 {kind}" + (f"；应为 {fits}" if fits else ""))
         found[name] = Parameter(kind, stricter)
     return found
 
@@ -77,10 +83,12 @@ def declare_names(rule: Node, values: dict[str, tuple[str, object]], scope: Scop
         for name, node in parts[section].mapping.items() if section in parts else ():
             if name in scope.pending or name in values:
                 scope.problems.add(node, f"`{name}` is declared twice", f"`{name}` 重复声明")
+            scope.declared.add(name)
             scope.pending[name] = lambda s, make=make, name=name, node=node: make(name, node, s)  # type: ignore[misc]
     if len(scope.pending) + len(values) > MAX_NAMES:
         scope.problems.add(rule, f"more than {MAX_NAMES} names; split the rule", f"名称超过 {MAX_NAMES} 个；请拆分规则")
     for used in parts["uses"].items if "uses" in parts else ():
+        scope.declared.add(used.text)
         scope.pending[used.text] = lambda s, used=used.text: s.names.update(uses(used))  # type: ignore[misc]
 
 
@@ -96,6 +104,8 @@ def bind(rule: Node, values: dict[str, tuple[str, object]], scope: Scope, uses: 
     declare_names(rule, values, scope, uses)
     premise = And(tuple(tree(parts[k], scope) for k in ("scope", "when") if k in parts))
     wrong = c.NEVER
+    if "wrong_when" in parts and "requires" in parts:
+        scope.problems.add(parts["requires"], "either `wrong_when` or `requires`", "`wrong_when` 与 `requires` 只能取其一")
     if "wrong_when" in parts:
         wrong = tree(parts["wrong_when"], scope)
     elif "requires" in parts:

@@ -6,7 +6,8 @@ from typing import Any
 
 from fairdunning import rule as r
 from fairdunning import value as v
-from fairdunning.constraint import CONFIDENCE, FORCES, STATUSES
+from fairdunning.book import CONFIDENCE
+from fairdunning.constraint import FORCES, STATUSES
 from fairdunning.declare import KEYS, SAME, UNITS
 from fairdunning.vocabulary import TYPES, Fact, Vocabulary
 

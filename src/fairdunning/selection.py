@@ -66,7 +66,7 @@ def _select(ctx: Context, spec: Selection) -> Selected:
         items, whole = ctx.case.events if kinds is None else ctx.case.of_kinds(kinds), closed(ctx, spec, ctx.now)
     else:
         listed = ctx.list(spec.list)
-        if listed is None and ctx.vocabulary.facts[spec.list].silent and ctx.case.complete_since is not None:
+        if listed is None and ctx.vocabulary.facts[spec.list].silent and ctx.case.complete_since is not None and not ctx.denied(spec.list):
             listed = []  # silence of a complete record
             ctx.assumed.add(spec.list)
         items, whole = listed or [], listed is not None
@@ -109,6 +109,7 @@ class Place(NamedTuple):
 
 
 ANYWHERE = v.Range(-v.BIG, v.BIG)
+ENDS_UNKNOWN = v.Range(-v.BIG, v.BIG, none=True)
 
 
 def place(ctx: Context, spec: Selection, item: Item, zone: when.Zone | None) -> Place:
@@ -119,7 +120,8 @@ def place(ctx: Context, spec: Selection, item: Item, zone: when.Zone | None) -> 
         if found is None:
             found = places[item.index] = Place(item.instants(zone), item.date(zone))
         return found
-    value = item.values.get(spec.by.name, spec.by.unknown())
+    stored = item.stored(spec.by.name, zone)
+    value = spec.by.unknown() if stored is None else stored
     if not isinstance(value, v.Range) or value.lo > value.hi:
         return Place(v.NONE, v.NONE)
     if zone is None or abs(value.lo) >= v.BIG or abs(value.hi) >= v.BIG:
@@ -238,6 +240,8 @@ def _same(ctx: Context, key: str) -> Asked:
         usual = FALSE if ctx.debt else UNKNOWN
         return lambda item, _where: item.debts.get(ctx.debt, usual)
     mine: v.Value = ctx.word(_ACTION_SIDE.get(key, "action." + key))
+    if key == "collector" and mine == v.ANY_WORD and one_word(ctx.word("collector.kind")) == "creditor":
+        mine = ctx.word("creditor.id")  # a creditor that collects itself
 
     def asked(item: Item, _where: Place) -> int:
         theirs = item.values.get(key)
@@ -254,8 +258,10 @@ def _same_group(ctx: Context, item: Item) -> int:
     """An event belongs to the group of the debts it counts for; a debt without a group is its own."""
     mine = ctx.word("debt.group")
     found = item.debts.get(ctx.debt, FALSE)
+    fact = ctx.vocabulary.facts["debt.group"]
+    silence = fact.silence() if fact.silent and ctx.case.complete_since is not None else v.ANY_WORD
     for debt, counts in item.debts.items():
-        theirs = ctx.case.debts[debt].get("debt", {}).get("debt.group", v.ANY_WORD)
+        theirs = ctx.case.debts[debt].get("debt", {}).get("debt.group", silence)
         found = max(found, min(counts, _equal_words(mine, theirs)) if debt != ctx.debt else FALSE)
     return found
 

@@ -13,7 +13,7 @@ from fairdunning import value as v
 from fairdunning import when
 from fairdunning.condition import FALSE, TRUE, UNKNOWN, Expr, Pair, number
 from fairdunning.facts import Context, Item, Key, one_word
-from fairdunning.selection import FAR, Place, Selection, closed, covered_since, kleene, place, select, within
+from fairdunning.selection import ENDS_UNKNOWN, FAR, Place, Selection, closed, covered_since, kleene, place, select, within
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,8 @@ def _last_day(ctx: Context, span: Span, opener: _Edge) -> v.Value:
     if span.lasts.is_clock:
         at = opener.place.at
         length = span.lasts.seconds - 1
-        return v.unknown("date") if zone is None else v.Range(zone.day_of(at.lo + length), zone.day_of(at.hi + length))
+        nowhere = zone is None or at.lo <= -v.BIG or at.hi >= v.BIG
+        return v.unknown("date") if nowhere or zone is None else v.Range(zone.day_of(at.lo + length), zone.day_of(at.hi + length))
     found = [when.add(d, span.lasts, span.opens.calendar) if abs(d) < FAR else None for d in opener.place.day[:2]]
     lo, hi = found
     return v.Range(-v.BIG if lo is None else lo - 1, v.BIG if hi is None else hi - 1)
@@ -188,10 +189,9 @@ def term_ends(ctx: Context, term: Term) -> v.Value:
 
 
 def _undated(ctx: Context, term: Term) -> bool:
-    """Whether events would move the end but no zone says on which days they were."""
-    specs = [s for s in (term.restarted_by, term.held_by) if s is not None]
-    found = [select(ctx, s) for s in specs if ctx.zone(s.clock) is None]
-    return any(f.yes or f.perhaps for f in found)
+    """Whether events would move the end but no zone says on which days they were, or nobody knows when one ended."""
+    found = [(ctx.zone(s.clock), select(ctx, s)) for s in (term.restarted_by, term.held_by) if s is not None]
+    return any(zone is None or i.values.get("until") == ENDS_UNKNOWN for zone, f in found for i in f.yes + f.perhaps)
 
 
 _ENDLESS = float("inf")
@@ -359,4 +359,4 @@ def _days(ctx: Context, spec: Interest, start: int, end: int) -> Pair:
     zone = ctx.zone(spec.spec.clock)
     assert zone is not None
     states = [spec.skipping.holds_at(ctx, v.Range(t, t)) for day in range(start, end) for t in [zone.first_instant(day + 1) - 1]]
-    return every - sum(hi for _, hi in states), every - sum(lo for lo, _ in states)
+    return max(0, every - sum(hi for _, hi in states)), max(0, every - sum(lo for lo, _ in states))

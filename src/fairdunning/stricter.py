@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+
 from fairdunning import value as v
 from fairdunning import when
 
@@ -40,12 +43,23 @@ def _hours(direction: str, law: when.Timetable, house: when.Timetable) -> when.T
     if direction not in {"narrower", "wider"}:
         return None
     join = _common if direction == "narrower" else _either
+    for first, other in ((house, law), (law, house)):
+        if all(join(a, b) == b for a, b in zip(_every(other), _every(first), strict=True)):
+            return first
     days = tuple(join(a, b) for a, b in zip(law.days, house.days, strict=True))
     if law.holiday is None and house.holiday is None:
         return when.Timetable(days, None)
-    if law.holiday is None or house.holiday is None:
-        return None  # a holiday like any weekday and one with its own hours have no common timetable
-    return when.Timetable(days, join(law.holiday, house.holiday))
+    return when.Timetable(days, join(_holiday(law, join), _holiday(house, join)))
+
+
+def _every(table: when.Timetable) -> tuple[when.Spans, ...]:
+    """The hours of the seven weekdays and of a holiday on each of them."""
+    return (*table.days, *(day if table.holiday is None else table.holiday for day in table.days))
+
+
+def _holiday(table: when.Timetable, join: Callable[[when.Spans, when.Spans], when.Spans]) -> when.Spans:
+    """The hours of holidays; where they are like any day, what is stricter than each of them."""
+    return table.holiday if table.holiday is not None else reduce(join, table.days)
 
 
 def _common(a: when.Spans, b: when.Spans) -> when.Spans:

@@ -13,9 +13,10 @@ from typing import Any
 
 from fairdunning import value as v
 from fairdunning import when
+from fairdunning.book import FOREVER
 from fairdunning.casefile import read_case
 from fairdunning.condition import Slot, slots_of
-from fairdunning.constraint import FOREVER, Constraint
+from fairdunning.constraint import Constraint
 from fairdunning.errors import Text
 from fairdunning.evaluate import context, debts_of, evaluate, rulings, with_profile, zones_of
 from fairdunning.facts import Case, mentions

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from fairdunning.constraint import Cite
+from fairdunning.book import Cite
 from fairdunning.errors import Text
 
 

@@ -11,8 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fairdunning.book import Book
 from fairdunning.casefile import read_case
-from fairdunning.constraint import Book, Constraint, rule_alone
+from fairdunning.constraint import Constraint, rule_alone
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text, did_you_mean
@@ -24,7 +25,7 @@ from fairdunning.screening.lexicon import Lexicon, load_lexicon
 from fairdunning.screening.screen import content_facts, screen
 from fairdunning.timeline import planned
 from fairdunning.verdict import Verdict
-from fairdunning.vocabulary import merge, typed
+from fairdunning.vocabulary import Vocabulary, merge, parse_vocabulary, typed
 from fairdunning.yamlfile import Node, Problems
 
 MAX_DOCUMENT = 20 * 1024 * 1024
@@ -157,12 +158,94 @@ def run_cases(profile: str, own: Path | None = None) -> Report:
         for case in node.mapping["cases"].items if "cases" in node.mapping else ():
             try:
                 runner.run(case, node, name)
-            except (CaseError, LoadError) as error:
-                text = "; ".join(f"{p.key}: {p.text.en}" for p in error.problems)
-                zh = "；".join(f"{p.key}: {p.text.zh}" for p in error.problems)
-                report.failures.append(Problem(case.file, case.line, _name(case), Text(text, zh)))
+            except CaseError as error:
+                report.failures += [_placed(p, case, node) for p in error.problems]
+            except LoadError as error:
+                report.failures += [p if p.line else replace(p, line=case.line) for p in error.problems]
             report.ran += 1
     return report
+
+
+_FILE_KEYS = {"title", "profile", "calendar", "zone", "given", "cases"}
+_WHOLE = {"outcome", "cause", "findings", "obligations", "advice", "shadow", "unknown"}
+
+
+def lint(profile: str, own: Path | None = None) -> Policy:
+    """The policy of a profile when nothing is wrong in any file, cases among them; raises LoadError with everything that is."""
+    folder = read_folder(own)
+    vocabulary, misread = parse_vocabulary(folder.vocabulary, Problems()), Problems()
+    for name, node in folder.cases.items():
+        _check_cases(name, node, folder, vocabulary, misread)
+    try:
+        found = load(profile, own)
+    except LoadError as error:
+        raise LoadError([*error.problems, *misread.found]) from error
+    misread.raise_if_any()
+    return found
+
+
+def _check_cases(name: str, file: Node, folder: Folder, vocabulary: Vocabulary, problems: Problems) -> None:
+    known(file, _FILE_KEYS, problems)
+    kind, _, place = name.partition("/")
+    above = folder.rules.get(place) if kind == "rules" else folder.policies.get(place.replace("/", "."))
+    if kind == "rules" and above is None:
+        problems.add(file, f"there is no rule `{place}` beside these cases", f"没有与用例对应的规则 `{place}`")
+    if "cases" not in file.mapping or not isinstance(file.mapping["cases"].value, list):
+        problems.add(file, "`cases` must be a list", "`cases` 应为列表")
+        return
+    for case in file.mapping["cases"].items:
+        known(case, CASE_KEYS, problems)
+        expected = case.mapping.get("expect")
+        if expected is None:
+            problems.add(case, "the case expects nothing; add `expect`", "该用例没有期望；请添加 `expect`")
+        elif isinstance(expected.value, dict):
+            known(expected, _WHOLE, problems)
+        elif expected.text not in EXPECTATIONS:
+            hint = did_you_mean(expected.text, EXPECTATIONS)
+            problems.add(expected, f"unknown expectation `{expected.text}`{hint.en}", f"未知的期望 `{expected.text}`{hint.zh}")
+        elif kind == "policies":
+            _check_named(case, above, problems)
+        for node in (n.mapping["profile"] for n in (case, file) if "profile" in n.mapping):
+            if node.text not in folder.profiles:
+                hint = did_you_mean(node.text, folder.profiles)
+                problems.add(node, f"there is no such profile{hint.en}", f"没有这个机构配置{hint.zh}")
+        try:
+            read_case(_given(case, file, vocabulary), vocabulary, case.file)
+        except CaseError as error:
+            problems.found += [_placed(p, case, file) for p in error.problems]
+
+
+def _check_named(case: Node, policy: Node | None, problems: Problems) -> None:
+    named = case.mapping["constraint"].text if "constraint" in case.mapping else ""
+    constraints = policy.mapping["constraints"].mapping if policy and "constraints" in policy.mapping else {}
+    if named not in constraints:
+        hint = did_you_mean(named, constraints)
+        problems.add(case.mapping.get("constraint", case), f"there is no constraint `{named}`{hint.en}", f"没有约束 `{named}`{hint.zh}")
+
+
+def _given(case: Node, file: Node, vocabulary: Vocabulary) -> Any:
+    """The document of a case: what all cases of the file share, overlaid by its own."""
+    shared = file.mapping["given"].plain() if "given" in file.mapping else {}
+    return typed(merge(shared, case.mapping["given"].plain() if "given" in case.mapping else {}), vocabulary)
+
+
+def _placed(problem: Problem, case: Node, file: Node) -> Problem:
+    """A problem of a document at the line where the case, else the file, says it."""
+    own, shared = (_line_of(n.mapping["given"], problem.key) if "given" in n.mapping else (0, 0) for n in (case, file))
+    if shared[1] > own[1]:
+        return replace(problem, line=shared[0])
+    return replace(problem, line=own[0] if own[1] else case.line, key=f"{_name(case)}: {problem.key}")
+
+
+def _line_of(node: Node, key: str) -> tuple[int, int]:
+    """The line of the deepest node on the way to a dotted key, and how deep it is."""
+    depth = 0
+    for part in re.findall(r"[^.\[\]]+", key):
+        children = node.mapping or {str(i): n for i, n in enumerate(node.items) if isinstance(node.value, list)}
+        if part not in children:
+            break
+        node, depth = children[part], depth + 1
+    return node.line, depth
 
 
 def _name(case: Node) -> str:
@@ -180,9 +263,7 @@ class _Runner:
         problems = Problems()
         known(case, CASE_KEYS, problems)
         problems.raise_if_any()
-        shared = file.mapping["given"].plain() if "given" in file.mapping else {}
-        given = merge(shared, case.mapping["given"].plain() if "given" in case.mapping else {})
-        document = typed(given, self.policy.vocabulary)
+        document = _given(case, file, self.policy.vocabulary)
         expected = case.mapping.get("expect")
         if expected is None:
             raise LoadError([Problem(case.file, case.line, "expect", Text("the case expects nothing", "该用例没有期望"))])

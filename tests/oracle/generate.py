@@ -76,6 +76,7 @@ class Generator:
 
     def __init__(self, rng, words):
         self.rng, self.words, self.drawn = rng, words, Counter()
+        self.parameters = {}
 
     def _note(self, what):
         self.drawn[what] += 1
@@ -83,6 +84,14 @@ class Generator:
 
     def _chance(self, share):
         return self.rng.random() < share
+
+    def _maybe_parameter(self, kind, value):
+        """The literal itself, or a parameter that has it."""
+        if not self._chance(0.25):
+            return value
+        name = f"pa{len(self.parameters)}"
+        self.parameters[name] = (self._note(f"parameter {kind}")[10:], value)
+        return "$" + name
 
     # --- conditions
 
@@ -115,7 +124,7 @@ class Generator:
         if kind == "set":
             how = self.rng.choice(["contains", "contains_all", "contains_only", "bare"])
             words = self.rng.sample(self._known_words(name), 2)
-            return words if self._note(how) == "bare" else {how: words}
+            return words if self._note(how) == "bare" else {how: self._maybe_parameter("set", words)}
         if kind == "bool":
             return self._note("is bool") and self.rng.choice(["true", "false"])
         if kind == "timetable":
@@ -139,7 +148,7 @@ class Generator:
 
     def _number(self, name, kind, names):
         if kind == "datetime" and self._chance(0.35):
-            return {self._note(self.rng.choice(["inside", "outside"])): self.timetable()}
+            return {self._note(self.rng.choice(["inside", "outside"])): self._maybe_parameter("timetable", self.timetable())}
         how = self.rng.choice(
             ["at_least", "at_most", "more_than", "less_than"] if kind not in {"date", "datetime"} else ["before", "after", "not_before", "not_after"]
         )
@@ -201,7 +210,7 @@ class Generator:
         found = {}
         draw = self.rng.random()
         if draw < 0.4:
-            found["within"] = self._note("within") and self.rng.choice(SPANS)
+            found["within"] = self._note("within") and self._maybe_parameter("period", self.rng.choice(SPANS))
         elif draw < 0.6:
             found["this"] = self._note("this") and self.rng.choice(["day", "week", "month", "year", "week from sunday"])
         dates = [n for n, k in names if k in {"date", "datetime"} and "." in n]
@@ -212,10 +221,20 @@ class Generator:
 
     def same(self):
         """Keys by which an event belongs to the action."""
-        return self.rng.choice([[], ["debt"], ["person"], ["person", "debt"], ["address"], ["creditor", "debt"]])
+        found = self.rng.choice(
+            [
+                *[[], ["debt"], ["person"], ["person", "debt"], ["address"], ["creditor", "debt"]],
+                *[["debt_group"], ["collector"], ["channel"], ["household"], ["place"], ["session"]],
+            ]
+        )
+        for key in found:
+            self._note(f"same {key}")
+        return found
 
     def measure(self, names):
         """A measure and the names it gives."""
+        if self._chance(0.12):
+            return self._of_another_list()
         how = self._note(self.rng.choice(["count", "count", "distinct", "total", "latest", "earliest", "interest", "term"]))
         if how == "interest":
             node = {
@@ -225,6 +244,8 @@ class Generator:
             }
             if self._chance(0.5):
                 node["since"] = "$debt.due"
+            if self._chance(0.3):
+                node["until"] = self._note("interest until") and "$judgment.effective_on"
             return node, [("", "money")]
         if how == "term":
             node = {
@@ -247,6 +268,14 @@ class Generator:
             return node, [(".exists", "bool"), (".at", "datetime"), (".date", "date"), (".days_ago", "days"), (".outcome", "enum"), (".kind", "enum")]
         return node, [("", "count")]
 
+    def _of_another_list(self):
+        """Instalments: counted, or the last (first) by their due date."""
+        if self._chance(0.4):
+            return {self._note("count of a list")[:5]: "debt.instalments", "where": {"due": {"before": "$action.date"}}}, [("", "count")]
+        how = self._note("latest by") and self.rng.choice(["latest", "earliest"])
+        node = {how: "debt.instalments", "by": "due", **({"where": {"amount": {"more_than": "50 CNY"}}} if self._chance(0.4) else {})}
+        return node, [(".exists", "bool"), (".due", "date"), (".amount", "money")]
+
     def period(self):
         """A period and the names it gives."""
         self._note("period")
@@ -257,6 +286,8 @@ class Generator:
             node["lasts"] = self.rng.choice(["3 days", "1 month", "36 hours", "2 business days"])
         if self._chance(0.7):
             node["same"] = self.rng.choice([["debt"], ["person"]])
+        if self._chance(0.1):
+            node["by"] = self._note("period by") and "until"
         return node, [("", "bool"), (".since", "date"), (".ends", "date")]
 
     def define(self, names):
@@ -308,6 +339,7 @@ class Generator:
 
     def policy(self):
         """A policy file with one constraint."""
+        self.parameters = {}
         names = [(n, k) for k, many in FACTS.items() for n in many] + [("action.date", "date")]
         constraint = {"title": _text("t"), "message": _text("m"), "why": _text("w"), "force": "prohibition", "confidence": "text", "parameters": {}}
         line = {"cite": "board 1"}
@@ -334,6 +366,8 @@ class Generator:
         self._wrong(constraint, pool)
         if self._chance(0.3):
             constraint["unless"] = {"e": {"when": self._note("unless") and self.condition(pool, 1), "cite": "board 2"}}
+        for name, (kind, value) in self.parameters.items():
+            constraint["parameters"][name], line[name] = {"type": kind}, value
         self._values(constraint, line, pool)
         clock = self._note("clock " + self.rng.choice(["authority", "debtor"]))[6:]
         return {
@@ -350,6 +384,9 @@ class Generator:
             node = next(iter(constraint["measures"].values()))
             if "where" in node and "events" in str(node):
                 node["where"]["at"] = {self._note("during"): "$" + next(iter(constraint["periods"]))}
+        for node in constraint.get("measures", {}).values() if "periods" in constraint else ():
+            if "interest" in node and self._chance(0.7):
+                node["skipping"] = self._note("skipping") and "$" + next(iter(constraint["periods"]))
 
     def _wrong(self, constraint, pool):
         if self._chance(0.75):
@@ -399,6 +436,10 @@ class Generator:
                 "principal": rng.choice(["100 CNY", "5000 CNY"]),
                 "total_due": rng.choice(["100.01 CNY", "50 CNY"]),
                 "accelerated_on": rng.choice(["none", self._date(now)]),
+                "group": rng.choice(["G1", "none"]),
+                "instalments": [
+                    {"due": self._date(now, rng.choice([-60, 0])), "amount": rng.choice(["50 CNY", "80 CNY"])} for _ in range(rng.randint(0, 3))
+                ],
                 "balances": [{"amount": "5000 CNY", "from": self._date(now, -400), "until": rng.choice(["none", self._date(now)])}],
             }
         )
@@ -416,8 +457,13 @@ class Generator:
                     "debts": ["D1"],
                 }
             ),
-            "debts": [{"id": "D1", **debt}, *([{"id": "D2"}] if self._chance(0.5) else [])],
-            "persons": [{"id": "P1", "roles": ["debtor"]}, {"id": "P2", "roles": ["guarantor", "spouse"]}],
+            "debts": [{"id": "D1", **debt}, *([{"id": "D2", **self._some({"due": self._date(now), "group": "G1"})}] if self._chance(0.5) else [])],
+            "persons": [
+                {"id": "P1", "roles": ["debtor"], **self._some({"household": "H1"})},
+                {"id": "P2", "roles": ["guarantor", "spouse"], **self._some({"household": rng.choice(["H1", "H2", "none"])})},
+            ],
+            "addresses": [{"id": "N1", "place": "home"}, {"id": "N2", **self._some({"place": rng.choice(["home", "workplace"])})}],
+            "collector": self._some({"kind": rng.choice(["creditor", "third_party"]), **({"id": "K1"} if self._chance(0.6) else {})}),
             "creditor": self._some({"kind": "bank", "id": "C1"}),
             "plan": self._some({"states": rng.sample(["amounts", "dates", "interest", "fees"], 2), "months": rng.choice([12, 24, 30])}),
             "visit": self._some({"team_size": 2}),
@@ -432,6 +478,10 @@ class Generator:
             ),
             "events": [self._event(i, now) for i in range(rng.randint(0, 7))],
         }
+        if len(found["debts"]) > 1 and self._chance(0.4):
+            found["action"]["debts"] = self._note("several debts") and ["D1", "D2"]
+        if self._chance(0.3):
+            found["action"]["session"] = "S1"
         found["action"] |= {"id": "A", "at": _stamp(now), "kind": found["action"].get("kind", "call")}
         if zones or self._chance(0.5):
             found["debtor"] = {
@@ -458,6 +508,7 @@ class Generator:
         if event["kind"] == "obstacle" or self._chance(0.1):
             event["until"] = rng.choice(["none", _stamp(now + rng.choice([-86400, 0, 86400])), self._date(now)])
         if self._chance(0.05):
+            self._note("amendment")
             return {**event, "kind": "amendment", "at": _stamp(now - back), "amends": {"person": "P1"}, "set": {"person": rng.choice(["P2", "none"])}}
         event |= self._some(
             {
@@ -467,7 +518,12 @@ class Generator:
                 "address": rng.choice(["N1", "N2"]),
             }
         )
+        more = {"collector": rng.choice(["K1", "C1"]), "household": "H2", "session": rng.choice(["S1", "S2"])}
+        event |= {k: x for k, x in more.items() if self._chance(0.25)}
         event |= rng.choice([{"counts_for": ["D1"]}, {"counts_for": ["D1"]}, {"about": ["D1"]}, {"counts_for": ["D2"]}, {}])
+        if self._chance(0.08):
+            keys = ["until", "outcome", "person", "direction", "counts_for", "about", "collector", "withdrawn"]
+            event[self._note("null") and rng.choice(keys)] = None
         if event["kind"] in {"call", "sms"} and self._chance(0.12) and len(at) > 10:
             event["state"] = self._note("open") and rng.choice(["reserved", "unresolved", "committed"])
         return event

@@ -319,6 +319,9 @@ class Item:
             return self.at() if name == "at" else self.day()
         if self.source == "events" and name == "in_force":
             return self._in_force()
+        if self.source == "events" and name == "until" and len(self.written.get("until") or "") == 10:
+            day = date_number(self.written["until"])
+            return Num(midnight(day, facts.tz), midnight(day + 1, facts.tz) - 1) if facts.tz else Num(-INF, INF)
         if name in self.written:
             return facts.decode(self.of[name], self.written[name])
         if name == "channel" and self.written.get("kind") in CONTACTS:
@@ -352,8 +355,10 @@ class Item:
     def _in_force(self):
         at, now, until = self.at(), self.facts.now, self.written.get("until", "none")
         begun = (at.hi <= now, at.lo <= now)
-        if until == "none" or until is None:
+        if until == "none":
             still = (True, True)
+        elif until is None:
+            still = (False, True)
         elif len(until) == 10:
             still = (self.facts.today <= date_number(until),) * 2 if self.facts.tz else (False, True)
         else:
@@ -365,7 +370,7 @@ class Item:
         state = self.written.get("state")
         if state in {"reserved", "unresolved"}:
             return True
-        return state == "committed" and "outcome" not in self.written and self.facts.now - instant(self.written["at"]) < 86400
+        return state == "committed" and self.written.get("outcome") is None and self.facts.now - instant(self.written["at"]) < 86400
 
     def counts_for(self, debt):
         """Whether the event counts for a debt."""
@@ -374,5 +379,6 @@ class Item:
             named = self.written.get("discussed")
         if named is not None:
             return YES if debt in named else NO
-        about = self.written.get("about", self.written.get("discussed", [d["id"] for d in self.facts.doc.get("debts") or []]))
+        about = self.written.get("about") or self.written.get("discussed")
+        about = [d["id"] for d in self.facts.doc.get("debts") or []] if about is None else about
         return NO if debt not in about else (YES if len(about) == 1 else PERHAPS)

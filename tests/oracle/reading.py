@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from tests.oracle.oracle import (
     ANY,
+    CONTACTS,
     INF,
     NO,
     NOTHING,
@@ -253,12 +254,7 @@ class Reading:
     def value(self, name, item):
         """What a name stands for."""
         head, _, tail = name.partition(".")
-        if (
-            item is not None
-            and "." not in name
-            and name not in self.values
-            and not any(name in self.sections.get(s, {}) for s in ("measures", "periods", "define"))
-        ):
+        if item is not None and (name in item.of or (item.source == "events" and name in {"date", "in_force", "days_ago"})):
             return item.attribute(name)
         if name in self.values:
             return self.operand(self.values[name], self.types[name])
@@ -378,16 +374,50 @@ class Reading:
             if key == "debt":
                 found = min(found, item.counts_for(self.facts.debt))
                 continue
-            theirs = item.written.get(key)
-            mine = {
-                "person": self.facts.doc["action"].get("person"),
-                "address": self.facts.doc["action"].get("address"),
-                "creditor": (self.facts.doc.get("creditor") or {}).get("id"),
-                "collector": (self.facts.doc.get("collector") or {}).get("id"),
-            }[key]
+            if key == "debt_group":
+                found = min(found, self._same_group(item))
+                continue
+            mine, theirs = self._mine(key), self._theirs(key, item)
             if key == "creditor" and theirs is None and "creditor" not in item.written:
                 continue
             found = NO if "none" in (theirs, mine) else min(found, PERHAPS if theirs is None or mine is None else YES if theirs == mine else NO)
+        return found
+
+    def _entry(self, listed, name):
+        return next((e for e in self.facts.doc.get(listed) or [] if e["id"] == name), {})
+
+    def _mine(self, key):
+        doc = self.facts.doc
+        action, creditor, collector = doc["action"], doc.get("creditor") or {}, doc.get("collector") or {}
+        if key == "collector":
+            return collector.get("id") or (creditor.get("id") if collector.get("kind") == "creditor" else None)
+        found = {
+            "creditor": creditor.get("id"),
+            "channel": action.get("channel") or (action["kind"] if action["kind"] in CONTACTS else None),
+            "household": self._entry("persons", action.get("person")).get("household"),
+            "place": self._entry("addresses", action.get("address")).get("place"),
+        }
+        return found[key] if key in found else action.get(key)
+
+    def _theirs(self, key, item):
+        if key in item.written:
+            return item.written[key]
+        if key == "channel":
+            return item.written["kind"] if item.written["kind"] in CONTACTS else None
+        if key == "household":
+            return self._entry("persons", item.written.get("person")).get("household")
+        return self._entry("addresses", item.written.get("address")).get("place") if key == "place" else None
+
+    def _same_group(self, item):
+        """It counts for this debt, or for one of the same group; where the record is complete a debt without a group is alone."""
+        alone = "none" if self.facts.since is not None else None
+        mine = self._entry("debts", self.facts.debt).get("group") or alone
+        found = item.counts_for(self.facts.debt)
+        for other in self.facts.doc.get("debts") or []:
+            theirs = other.get("group") or alone
+            alike = NO if "none" in (mine, theirs) else PERHAPS if mine is None or theirs is None else YES if mine == theirs else NO
+            if other["id"] != self.facts.debt:
+                found = max(found, min(item.counts_for(other["id"]), alike))
         return found
 
     def _kinds(self, where):
@@ -594,7 +624,8 @@ class Reading:
         span = self._span(node["lasts"]) if "lasts" in node else None
         if span and span[1] in {"hours", "minutes"}:
             length = span[0] * (3600 if span[1] == "hours" else 60) - 1
-            last = Num(*(local_day(t + length, self.facts.tz) for t in opener[1][:2])) if self.facts.tz else unknown("date")
+            placed = self.facts.tz and abs(opener[1].lo) != INF
+            last = Num(*(local_day(t + length, self.facts.tz) for t in opener[1][:2])) if placed else unknown("date")
         elif span:
             ends = [plus(d, span, self.facts.calendar) if abs(d) != INF else None for d in opener[2][:2]]
             last = Num(-INF if ends[0] is None else ends[0] - 1, INF if ends[1] is None else ends[1] - 1)
@@ -619,7 +650,8 @@ class Reading:
         for key in ("restarted_by", "held_by"):
             sure, may, whole = self.items("events", node[key], same) if key in node else ([], [], True)
             closed, lists[key] = closed and whole, (sure, sure + may)
-        if self.facts.tz is None and any(every for _, every in lists.values()):
+        ended = [i.written.get("until", "none") for _, every in lists.values() for i in every]
+        if None in ended or (self.facts.tz is None and ended):
             first = plus(start.lo, span, self.facts.calendar)
             return Num(-INF if first is None else first, INF, True)
         low, high = (self._fold(node, span, x, lists, index) for x, index in ((start.lo, 0), (start.hi, 1)))
@@ -699,7 +731,7 @@ class Reading:
                         start = Num(pick(start.lo, limit.lo), pick(start.hi, limit.hi))
                     elif not is_none(limit):
                         end = Num(pick(end.lo, limit.lo + 1), pick(end.hi, limit.hi + 1))
-            days = [span_days(start.hi, end.lo, node["basis"]), span_days(start.lo, end.hi, node["basis"])]
+            days = [self._bearing(start.hi, end.lo, node, most=False), self._bearing(start.lo, end.hi, node, most=True)]
             products = [a * d for a in amount[:2] for d in days]
             low, high = low + (min(products) if item in sure else min(0, *products)), high + (max(products) if item in sure else max(0, *products))
         ends = [
@@ -708,6 +740,15 @@ class Reading:
             for r in rate[:2]
         ]
         return Num(min(ends), max(ends))
+
+    def _bearing(self, start, end, node, *, most):
+        """Days that bear interest, less those at whose last instant the skipped period may (``most``: surely) hold."""
+        days = span_days(start, end, node["basis"])
+        if not days or "skipping" not in node:
+            return days
+        period = self.sections["periods"][node["skipping"][1:]]
+        held = [self._holds_at(period, Num(t, t), 1) for day in range(start, end) for t in [midnight(day + 1, self.facts.tz) - 1]]
+        return max(0, days - sum(h == YES if most else h != NO for h in held))
 
     # --- definitions
 
