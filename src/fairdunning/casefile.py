@@ -97,6 +97,8 @@ class _Reader:
         item.id = str(written.get("id", index))
         for name, child in written.items():
             attribute = fact.of.get(name)
+            if name == "id" and attribute is None and isinstance(child, str | int):
+                continue  # every entry of a list may have a number of its own
             if attribute is None:
                 hint = did_you_mean(name, fact.of)
                 self.add(f"{key}.{name}", Text(f"unknown attribute{hint.en}", f"未知的属性{hint.zh}"))

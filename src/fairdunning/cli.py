@@ -28,6 +28,8 @@ from fairdunning.policy import load
 from fairdunning.portfolio import portfolio
 from fairdunning.verdict import Verdict
 
+PATIENCE_SECONDS = 10.0
+"""Nobody waits on the line: durable-rules may take this long for a check of the command line."""
 EXIT = {"allow": 0, "flag": 3, "block": 4}
 _COLOURS = {"allow": "green", "flag": "yellow", "block": "red"}
 _SAID = {"allow": ("allow", "放行"), "flag": ("flag", "待复核"), "block": ("block", "禁止")}
@@ -55,7 +57,7 @@ def check(files: tuple[str, ...], profile: str, own: Path | None, lang: str, as_
     worst = 0
     try:
         policy = load(profile, own)
-        engine = workflow.engine_for(policy)
+        engine = workflow.engine_for(policy, limit=PATIENCE_SECONDS)
         for file in files:
             for name, document in workflow.documents(file, _read(file)):
                 verdict = workflow.check(document, policy, name, engine)

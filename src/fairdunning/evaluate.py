@@ -196,7 +196,7 @@ def _finding(ctx: Context, ruling: Ruling, zone: str, *, pending: bool) -> Findi
     return Finding(
         constraint.id, constraint.rule, ctx.debt, zone, outcome, variant.force, raised,
         status == WRONG, when.format_date(law.lo) if law.lo == law.hi else "", variant.cite,
-        {k: x[0] for k, x in names.items()}, _missing(ctx, variant) if status == UNDECIDED else (),
+        {k: x[0] for k, x in names.items()}, _missing(ctx, constraint, variant) if status == UNDECIDED else (),
         Text(_fill(constraint.message.en, names, 0), _fill(constraint.message.zh, names, 1)), constraint.why,
         when.format_date(due.lo) if due.lo == due.hi else "", shadow=variant.status == "shadow", pending=pending)
 
@@ -293,9 +293,10 @@ def _fill(template: str, names: dict[str, tuple[str, str]], lang: int) -> str:
     return PLACE.sub(lambda found: names[found[1]][lang] if found[1] in names else found[0], template)
 
 
-def _missing(ctx: Context, variant: Variant) -> tuple[str, ...]:
+def _missing(ctx: Context, constraint: Constraint, variant: Variant) -> tuple[str, ...]:
     """The facts that would decide: stored facts that are unknown, the reach of the record, else the list or table that leaves it open."""
-    names: set[str] = set()  # facts and the reach of the record
+    dated = {f for f in constraint.law_date.facts if f in ctx.vocabulary.facts and not v.is_point(ctx.fact(ctx.vocabulary.facts[f]))}
+    names = set(dated)  # facts, the law date's first, and the reach of the record
     lists: set[str] = set()  # lists that nobody gave
     incomplete: set[str] = set()  # tables that end too early, lists with an attribute left out
     for slot in variant.bound.slots:

@@ -15,6 +15,7 @@ from fairdunning.book import Book
 from fairdunning.casefile import read_case
 from fairdunning.constraint import Constraint, rule_alone
 from fairdunning.engines.compiled import CompiledEngine
+from fairdunning.engines.durable import CHECK_SECONDS
 from fairdunning.engines.pair import PairEngine
 from fairdunning.errors import CaseError, EngineUnavailable, LoadError, Problem, Text, did_you_mean
 from fairdunning.evaluate import context, debts_of, evaluate, status_of, vector, zones_of
@@ -74,12 +75,15 @@ def documents(path: str, text: str) -> Iterator[tuple[str, Any]]:
         yield path, parse_json(text, path)
 
 
-def engine_for(policy: Policy, choice: str = "both") -> Engine:
-    """Both engines, or the compiled one alone where it is chosen or durable-rules is not installed (each verdict says which)."""
+def engine_for(policy: Policy, choice: str = "both", limit: float = CHECK_SECONDS) -> Engine:
+    """Both engines, or the compiled one alone where it is chosen or durable-rules is not installed (each verdict says which).
+
+    ``limit``: how many seconds durable-rules has for one check.
+    """
     if choice == "compiled":
-        return CompiledEngine(policy.program)
+        return policy.compiled
     try:
-        return PairEngine(policy.program)
+        return PairEngine(policy.program, limit)
     except EngineUnavailable:
         return policy.compiled
 

@@ -6,7 +6,7 @@ import threading
 import time
 
 from fairdunning.engines.compiled import CompiledEngine
-from fairdunning.engines.durable import DurableEngine
+from fairdunning.engines.durable import CHECK_SECONDS, DurableEngine
 from fairdunning.errors import Disagreement, EngineLost
 from fairdunning.program import Program, Vector
 
@@ -19,8 +19,8 @@ class PairEngine:
     After three losses of the child in a minute the compiled engine goes on alone, and the name says so.
     """
 
-    def __init__(self, program: Program) -> None:
-        self.compiled, self.durable = CompiledEngine(program), DurableEngine(program)
+    def __init__(self, program: Program, limit: float = CHECK_SECONDS) -> None:
+        self.compiled, self.durable = CompiledEngine(program), DurableEngine(program, limit=limit)
         self.name, self.alone = "compiled+durable", False
         self._lock = threading.Lock()
         self._losses: list[float] = []
