@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -13,8 +12,6 @@ from fairdunning.cli_policy import DEFAULT_PROFILE, fail, policy
 from fairdunning.cli_service import key_option, opened, service_of, stop, store_option
 from fairdunning.errors import LoadError, StoreError
 from fairdunning.store import records
-
-YEAR = 31_557_600
 
 
 @click.group()
@@ -26,7 +23,7 @@ def audit() -> None:
 @store_option
 def verify(store_url: str) -> None:
     """Recompute every hash, the tree and each checkpoint; says where the first break is / 核验全部记录."""
-    store = opened(store_url)
+    store = opened(store_url, reading=True)
     with store.engine.connect() as connection:
         total = records.count(connection)
         waiting, _ = records.unsealed(connection)
@@ -65,7 +62,7 @@ def seal(store_url: str, signing_key: Path | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def export(store_url: str, debtor: str | None, verdicts: tuple[str, ...], folder: Path) -> None:
     """Write an evidence pack with its own verifier / 导出证据包."""
-    store = opened(store_url)
+    store = opened(store_url, reading=True)
     try:
         with store.engine.connect() as connection:
             count = evidence.export(connection, folder, debtor, verdicts)
@@ -84,9 +81,7 @@ def erase(store_url: str, debtor: str, keep_years: float) -> None:
     """Delete bodies and salts of a debtor's records; refuses while a retention term runs / 删除记录内容."""
     service = service_of(store_url)
     try:
-        with service.store.writing((f"debtor:{debtor}",)) as connection:
-            count = records.erase(connection, debtor, int(time.time() - keep_years * YEAR))
-            records.record(connection, f"X-{time.time_ns():x}", "erased", {"records": count, "keep_years": str(keep_years)})
+        count = service.erase(debtor, keep_years, "cli")
     except StoreError as error:
         stop(f"{error.text.en} / {error.text.zh}")
     finally:

@@ -61,7 +61,9 @@ def show(url: str, key: str, lang: str, number: str) -> None:
         found = client.review(number)
     console = Console(highlight=False)
     head = {"en": "review", "zh": "复核"}[lang]
-    console.print(f"[bold]{head} {found['id']}[/] {found['state']}  {found['debtor']} / {found['action']}  {found['reason'] or ''}")
+    console.print(f"[bold]{head} {found['id']}[/] {found['state']}  {found['debtor']} / {found['action']}  {escape(found['reason'] or '')}")
+    if found["findings"] == ["outside-window"]:
+        console.print({"en": "  the contact began outside the window it was held for", "zh": "  联系在预留窗口之外开始"}[lang])
     recorded = found["recorded"] or {"erased": True}
     if recorded["erased"]:
         console.print({"en": "the case was erased", "zh": "案情已删除"}[lang])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from itertools import islice
 from pathlib import Path
@@ -31,21 +32,21 @@ def stop(text: str) -> None:
     sys.exit(2)
 
 
-def opened(store_url: str) -> Store:
-    """The store, or a clear end."""
+def opened(store_url: str, *, reading: bool = False) -> Store:
+    """The store, or a clear end; ``reading``: beside whoever serves it."""
     try:
-        return Store(store_url)
+        return Store(store_url, reading=reading)
     except (StoreError, SQLAlchemyError, OSError) as error:
         text = getattr(error, "text", None)
         stop(f"{text.en} / {text.zh}" if text else f"{store_url}: {str(error).splitlines()[0]} / 无法打开存储")
         raise
 
 
-def service_of(store_url: str, own: Path | None = None, key_file: Path | None = None) -> Service:
+def service_of(store_url: str, own: Path | None = None, key_file: Path | None = None, engine: str = "both") -> Service:
     """A service over the store, or a clear end."""
     store = opened(store_url)
     try:
-        return Service(store, own, key_file)
+        return Service(store, own, key_file, engine)
     except StoreError as error:
         store.close()
         stop(f"{error.text.en} / {error.text.zh}")
@@ -59,14 +60,22 @@ def service_of(store_url: str, own: Path | None = None, key_file: Path | None = 
 @click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback needs keys / 非本机地址须先建密钥")
 @click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True, help="Port / 端口")
 @click.option("--rate", type=click.FloatRange(1), default=500.0, show_default=True, help="Requests a second for each key / 每个密钥每秒请求数")
-@click.option("--publish-checkpoints", "publish_to", default="", help="Append each signed checkpoint to this file / 检查点发布文件")
-def serve(store_url: str, own: Path | None, signing_key: Path | None, host: str, port: int, rate: float, publish_to: str) -> None:
+@click.option("--publish-checkpoints", "publish_to", type=click.Path(path_type=Path, dir_okay=False),
+              help="Append each signed checkpoint to this file / 检查点发布文件")
+@click.option("--publish-command", default="", help="Give each signed checkpoint to this command on its standard input / 检查点发布命令")
+@click.option("--engine", type=click.Choice(["both", "compiled"]), default="both", show_default=True,
+              help="compiled alone is recorded and said in each verdict / 单引擎会记入审计")
+def serve(
+    store_url: str, own: Path | None, signing_key: Path | None, host: str, port: int, rate: float, publish_to: Path | None, publish_command: str,
+    engine: str,
+) -> None:
     """Serve the JSON API over one store / 启动接口服务."""
     import uvicorn
 
     from fairdunning.web.api import create_app
+    from fairdunning.web.sealing import Publisher
 
-    service = service_of(store_url, own, signing_key)
+    service = service_of(store_url, own, signing_key, engine)
     try:
         if host not in _LOOPBACK and not service.keys.any():
             stop("no API key exists: make one with `fairdunning keys new`, or serve on 127.0.0.1 / 尚无密钥：请先 `fairdunning keys new`")
@@ -74,7 +83,8 @@ def serve(store_url: str, own: Path | None, signing_key: Path | None, host: str,
             service.policies.now(profile)
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publish_to=publish_to)
+        app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publisher=Publisher(publish_to, publish_command))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # said once more by uvicorn when it has ended in order
         uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=20)
     except LoadError as error:
         fail(error)
@@ -101,6 +111,31 @@ def new_key(store_url: str, roles: tuple[str, ...], profile: str, collector: str
     store = opened(store_url)
     click.echo(Keys(store).new(list(roles), profile, collector, mode, shadow))
     store.close()
+
+
+@keys.command("list")
+@store_option
+def list_keys(store_url: str) -> None:
+    """List keys without their secrets / 列出密钥."""
+    store = opened(store_url, reading=True)
+    for found in Keys(store).listed():
+        state = "revoked / 已撤销" if found["revoked"] else found["mode"]
+        click.echo("\t".join([found["id"], state, found["roles"], found["profile"], found["collector"] or "-", found["shadow"] or "-"]))
+    store.close()
+
+
+@keys.command("rotate")
+@store_option
+@click.argument("number")
+def rotate_key(store_url: str, number: str) -> None:
+    """Print a new secret with the same roles; the old one ends at once / 轮换密钥."""
+    store = opened(store_url)
+    try:
+        click.echo(Keys(store).rotate(number))
+    except StoreError as error:
+        stop(f"{error.text.en} / {error.text.zh}")
+    finally:
+        store.close()
 
 
 @keys.command("revoke")

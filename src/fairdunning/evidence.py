@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from fairdunning import __version__, proof
+from fairdunning import proof
 from fairdunning.audit import Tree
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import published
@@ -47,10 +47,10 @@ def export(connection: Connection, folder: Path, debtor: str | None = None, verd
     _json(folder / "consistency.json", steps)
     for digest in sorted(_digests(chosen)):
         _json(folder / "policies" / (digest.removeprefix("sha256:") + ".json"), published.files_of(connection, digest))
-    written = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*.json*"))}
-    _json(folder / "manifest.json", {"public_key": points[-1]["key"], "records": len(chosen), "fairdunning": __version__, "files": written})
     (folder / "verify.py").write_text(Path(proof.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "README.txt").write_text(README, encoding="utf-8")
+    written = {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+    _json(folder / "manifest.json", {"public_key": points[-1]["key"], "records": len(chosen), "files": written})
     return len(chosen)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from fairdunning import reach, workflow
 from fairdunning.errors import LoadError, StoreError, Text
+from fairdunning.folder import shipped
 from fairdunning.policy import Policy, load
 from fairdunning.program import Engine
 from fairdunning.screening.lexicon import Lexicon
@@ -64,6 +65,13 @@ class Policies:
         """What a profile runs now: the published policy, else that of the folder; raises LoadError or StoreError."""
         digest = published.digest_in_force(connection, profile)
         return self.folder(profile) if digest is None else self.version(connection, profile, digest)
+
+    def names(self) -> set[str]:
+        """The profiles that can be run: shipped, of the own folder, published."""
+        with self.store.engine.connect() as connection:
+            found = set(published.pointers(connection))
+        places = [shipped() / "policies", *([self.own] if self.own else [])]
+        return found | {path.stem for place in places for path in (place / "profiles").glob("*.yaml")}
 
     def now(self, profile: str) -> Loaded:
         """As ``running``, for who only reads; raises LoadError or StoreError."""

@@ -108,8 +108,19 @@ def policy_digest(files: list[list[str]]) -> str:
     return "sha256:" + seen.hexdigest()
 
 
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON documents of a file, one a line; raises Broken that names the line."""
+    found = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+        try:
+            found.append(json.loads(line.decode()))
+        except ValueError as error:
+            raise Broken(f"{path.name}: line {number} cannot be read") from error
+    return found
+
+
 def _records(folder: Path) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = _lines(folder / "records.jsonl")
     for record in found:
         if record["body"] is not None and commitment(record["salt"], record["body"]) != record["commitment"]:
             raise Broken(f"record {record['id']}: its body was changed")
@@ -117,7 +128,7 @@ def _records(folder: Path) -> list[dict[str, Any]]:
 
 
 def _checkpoints(folder: Path, key: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in (folder / "checkpoints.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = _lines(folder / "checkpoints.jsonl")
     proofs = json.loads((folder / "consistency.json").read_text(encoding="utf-8"))
     for checkpoint in found:
         if checkpoint["key"] != key:
@@ -135,9 +146,6 @@ def verify(folder: Path, key: str = "") -> str:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if key and key != manifest["public_key"]:
         raise Broken("the pack is signed with another key than the one given")
-    for name, digest in manifest["files"].items():
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-            raise Broken(f"{name}: the file was changed")
     records, checkpoints = _records(folder), _checkpoints(folder, key or manifest["public_key"])
     inclusion, last = json.loads((folder / "inclusion.json").read_text(encoding="utf-8")), checkpoints[-1]
     for record in records:
@@ -147,6 +155,11 @@ def verify(folder: Path, key: str = "") -> str:
     for path in sorted((folder / "policies").glob("*.json")):
         if policy_digest(json.loads(path.read_text(encoding="utf-8"))) != "sha256:" + path.stem:
             raise Broken(f"policies/{path.name}: the files have another digest")
+    for name, digest in manifest["files"].items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise Broken(f"{name}: the file was changed")
+    if manifest["records"] != len(records):
+        raise Broken(f"manifest.json: it speaks of {manifest['records']} records, there are {len(records)}")
     erased = sum(r["body"] is None for r in records)
     return f"{len(records)} records hold in {len(checkpoints)} checkpoints ({erased} erased); key {manifest['public_key']}"
 

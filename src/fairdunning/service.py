@@ -32,6 +32,7 @@ from fairdunning.verdict import Outcome, Verdict
 
 MAX_WINDOW = 600 * when.MICROS
 MAX_LATER = 8
+YEAR = 31_557_600
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class _Judged:
     verdict: Verdict
     seen: dict[str, Any]
     held: dict[str, Any] | None
+    shadow: dict[str, Any] | None = None
 
 
 class Service:
@@ -109,8 +111,9 @@ class Service:
         judged = self._judged(turn.connection, full, found, request, keys)
         if isinstance(judged, frozenset):
             return judged
-        if full is not request.document:
-            judged = replace(judged, verdict=replace(judged.verdict, content="screened"))
+        content = "screened" if full is not request.document else judged.verdict.content
+        shadow = self._shadow(turn.connection, judged.seen, request.key)
+        judged = replace(judged, verdict=replace(judged.verdict, content=content), shadow=shadow)
         with turn.writing() as connection:
             envelope = self._recorded(connection, judged, request)
             if request.idempotency:
@@ -169,7 +172,7 @@ class Service:
         document = verdict.document()
         body = {"verdict": document, "case": judged.seen, "brought": judged.asked.kept(judged.seen), "key": key.id,
                 "released": sorted(judged.asked.lifted), "window": [when.format_micros(at) for at in request.window] if request.window else None,
-                "shadow": self._shadow(connection, judged.seen, key), **said}
+                "shadow": judged.shadow, **said}
         receipt = records.record(connection, number, "verdict", body, debtor)
         waits = {"pending": 60, "engine_lost": 1}.get(verdict.cause)
         return {"id": number, "outcome": verdict.outcome.word, "cause": verdict.cause, "enforced": enforced, **said, "receipt": receipt,
@@ -249,6 +252,14 @@ class Service:
             body = {"imported": accepted, "known": known, "refused": len(refused), "by": who}
             records.record(connection, "E-" + secrets.token_hex(8), "import", body)
         return accepted, known, refused
+
+    def erase(self, debtor: str, keep_years: float, who: str) -> int:
+        """Deletes the contents of a debtor's records; raises StoreError while a retention term runs. Returns how many."""
+        with self.store.writing((f"debtor:{debtor}",)) as connection:
+            before = self.store.now(connection) // when.MICROS - int(keep_years * YEAR)
+            count = records.erase(connection, debtor, before)
+            records.record(connection, "X-" + secrets.token_hex(8), "erased", {"records": count, "keep_years": str(keep_years), "by": who})
+            return count
 
     # --- what was recorded
 

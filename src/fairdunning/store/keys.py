@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
 from fairdunning.store.database import Store
 
@@ -31,6 +33,12 @@ def _hash(secret: str, salt: str) -> str:
     return hashlib.scrypt(secret.encode(), salt=salt.encode(), n=2**12, r=8, p=1).hex()
 
 
+def _made(connection: Connection, values: dict[str, Any]) -> str:
+    number, secret, salt = secrets.token_hex(4), secrets.token_urlsafe(24), secrets.token_hex(8)
+    connection.execute(insert(t.keys).values(id=number, hash=f"{salt}:{_hash(secret, salt)}", revoked=0, **values))
+    return f"fd_{number}_{secret}"
+
+
 class Keys:
     """The keys of a store; a key that was proved right is remembered until any key changes."""
 
@@ -40,11 +48,24 @@ class Keys:
 
     def new(self, roles: list[str], profile: str, collector: str | None = None, mode: str = "enforce", shadow: str | None = None) -> str:
         """Makes a key and returns its secret, which is stored only as a salted hash."""
-        number, secret, salt = secrets.token_hex(4), secrets.token_urlsafe(24), secrets.token_hex(8)
         values = {"roles": ",".join(roles), "profile": profile, "collector": collector, "mode": mode, "shadow": shadow}
         with self.store.writing() as connection:
-            connection.execute(insert(t.keys).values(id=number, hash=f"{salt}:{_hash(secret, salt)}", revoked=0, **values))
-        return f"fd_{number}_{secret}"
+            return _made(connection, values)
+
+    def rotate(self, number: str) -> str:
+        """A new key with everything of the old one, which is revoked; raises StoreError when there is none in force."""
+        with self.store.writing((f"key:{number}",)) as connection:
+            row = connection.execute(select(t.keys).where(t.keys.c.id == number, t.keys.c.revoked == 0)).mappings().one_or_none()
+            if row is None:
+                raise StoreError(Text(f"there is no key `{number}` in force", f"没有有效的密钥 `{number}`"), missing=True)
+            connection.execute(update(t.keys).where(t.keys.c.id == number).values(revoked=1))
+            return _made(connection, {k: x for k, x in row.items() if k not in {"id", "hash", "revoked"}})
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every key without its secret."""
+        columns = [c for c in t.keys.c if c.name != "hash"]
+        with self.store.engine.connect() as connection:
+            return [{**r, "revoked": bool(r["revoked"])} for r in connection.execute(select(*columns).order_by(t.keys.c.id)).mappings()]
 
     def revoke(self, number: str) -> bool:
         """Revokes a key; False when there is none."""

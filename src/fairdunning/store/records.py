@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from fairdunning import proof
 from fairdunning.audit import Frontier, Signer
@@ -20,6 +20,7 @@ from fairdunning.store import schema as t
 from fairdunning.store.database import Store
 
 SEALER, BATCH = "fairdunning sealer", 1000
+_PLACE = update(t.records).where(t.records.c.id == bindparam("number")).values(seq=bindparam("place"))
 
 
 def canonical(body: Any) -> str:
@@ -82,10 +83,10 @@ def seal(store: Store, signer: Signer) -> dict[str, Any] | None:
             return None
         last = last_checkpoint(connection)
         size, frontier = (last.size, Frontier.read(last.frontier)) if last else (0, Frontier())
+        connection.execute(_PLACE, [{"number": row.id, "place": size + i} for i, row in enumerate(fresh)])
         for row in fresh:
-            connection.execute(update(t.records).where(t.records.c.id == row.id).values(seq=size))
             frontier.append(bytes.fromhex(row.hash))
-            size += 1
+        size += len(fresh)
         found = signer.checkpoint(size, frontier.root(), datetime.now(UTC).isoformat(timespec="milliseconds"))
         connection.execute(insert(t.checkpoints).values(**found, frontier=frontier.written()))
         return found

@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from fairdunning import __version__, library, timeline, when, workflow
+from fairdunning import __version__, timeline, when, workflow
 from fairdunning.errors import CaseError, StoreError
-from fairdunning.policy import Policy
 from fairdunning.screening.screen import screen
 from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.keys import ROLES, Key
-from fairdunning.web.limits import MAX_BODY, Rates, add_errors, add_limits
+from fairdunning.web.admin import add_admin, add_policies
+from fairdunning.web.limits import CHECKS, MAX_BODY, Rates, add_errors, add_limits, unrecorded
 from fairdunning.web.metrics import Metrics
+from fairdunning.web.models import Model, instant, running
+from fairdunning.web.sealing import Publisher, sealing
 
 MAX_BATCH = 1024 * 1024 * 1024
 LOCAL = Key("local", frozenset(ROLES), "cn-consumer-finance-company", None, "enforce")
 PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}, "description": "a problem document"}
-ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 411, 413, 415, 422, 429), PROBLEM)
+ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 408, 409, 411, 413, 415, 422, 429, 503), PROBLEM)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Reserve(_Model):
+class Reserve(Model):
     """A window of start, at most ten minutes long."""
 
     not_before: str = Field(examples=["2026-11-24T10:00:00+08:00"])
     not_after: str = Field(examples=["2026-11-24T10:05:00+08:00"])
 
 
-class Check(_Model):
+class Check(Model):
     """A planned action, and perhaps a window in which it is to be held."""
 
     case: dict[str, Any] = Field(
@@ -55,33 +50,33 @@ class Check(_Model):
     reserve: Reserve | None = None
 
 
-class Began(_Model):
+class Began(Model):
     """When the contact began."""
 
     at: str = Field(examples=["2026-11-24T10:00:07+08:00"])
 
 
-class Events(_Model):
+class Events(Model):
     """Events of one debtor's file."""
 
     debtor: str = Field(min_length=1, max_length=200)
     events: list[dict[str, Any]] = Field(max_length=1000)
 
 
-class Windows(_Model):
+class Windows(Model):
     """A planned action, and how many days to look ahead."""
 
     case: dict[str, Any]
     days: int = Field(7, ge=1, le=60)
 
 
-class Words(_Model):
+class Words(Model):
     """A text to screen."""
 
     text: str
 
 
-class Decision(_Model):
+class Decision(Model):
     """What a reviewer decides, why, and until when a release holds."""
 
     decision: Literal["release", "uphold", "reschedule"]
@@ -89,31 +84,24 @@ class Decision(_Model):
     until: str | None = Field(None, examples=["2026-11-25T18:00:00+08:00"])
 
 
-class Published(_Model):
-    """The files of an organisation's own folder, by path."""
-
-    profile: str = Field(min_length=1, max_length=200)
-    files: dict[str, str] = Field(max_length=500)
-
-
-def create_app(service: Service, *, open_to_all: bool = False, per_second: float = 500.0, publish_to: str = "") -> FastAPI:
+def create_app(service: Service, *, open_to_all: bool = False, per_second: float = 500.0, publisher: Publisher | None = None) -> FastAPI:
     """The application over one service; without keys only a loopback address is served (``open_to_all``: keys are required always).
 
-    ``per_second``: requests a key may make; ``publish_to``: a file that every checkpoint is appended to.
+    ``per_second``: requests a key may make; ``publisher``: where every checkpoint goes.
     """
     app = FastAPI(title="fairdunning", version=__version__, description="Ask before you collect: allow, flag or block / 催收动作事前合规检查",
-                  lifespan=_sealing(service, publish_to), responses=ERRORS)
+                  lifespan=sealing(service, publisher), responses=ERRORS)
     metrics = Metrics()
     add_errors(app)
     add_limits(app, Rates(per_second))
 
     async def key(authorization: Annotated[str | None, Header()] = None) -> Key:
+        found = await run_in_threadpool(service.keys.get, authorization.removeprefix("Bearer ").strip()) if authorization else None
+        if found is not None:
+            return found
         if not open_to_all and not await run_in_threadpool(service.keys.any):
             return LOCAL
-        found = await run_in_threadpool(service.keys.get, (authorization or "").removeprefix("Bearer ").strip())
-        if found is None:
-            raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
-        return found
+        raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
 
     held = Depends(key)
 
@@ -128,57 +116,27 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     _checks(app, service, role("checker"), metrics)
     _reading(app, service, role("checker"), role("auditor"))
     _reviews(app, service, role("reviewer"))
-    _policies(app, service, role("checker", "policy_editor"), role("policy_editor"))
+    add_policies(app, service, role("checker", "policy_editor"), role("policy_editor"))
+    add_admin(app, service, role())
     _health(app, service, metrics)
     return app
-
-
-def _sealing(service: Service, publish_to: str) -> Any:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        """Seals every half second and once more at the end; a checkpoint is published before the next one is made."""
-        over = asyncio.Event()
-
-        async def run() -> None:
-            while not over.is_set():
-                try:
-                    while found := await run_in_threadpool(records.seal, service.store, service.signer):
-                        await run_in_threadpool(_publish, publish_to, found)
-                except (SQLAlchemyError, OSError):
-                    service.sealing_failed += 1
-                try:
-                    await asyncio.wait_for(over.wait(), 0.5)
-                except TimeoutError:
-                    continue
-
-        task = asyncio.create_task(run())
-        yield
-        over.set()
-        await task
-
-    return lifespan
-
-
-def _publish(publish_to: str, checkpoint: dict[str, Any]) -> None:
-    if publish_to:
-        with Path(publish_to).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(checkpoint) + "\n")
 
 
 def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> None:
     def judged(body: Check, key: Key, idempotency: str) -> dict[str, Any]:
         window = None
         if body.reserve is not None:
-            window = _instant(body.reserve.not_before, "reserve.not_before"), _instant(body.reserve.not_after, "reserve.not_after")
+            window = instant(body.reserve.not_before, "reserve.not_before"), instant(body.reserve.not_after, "reserve.not_after")
         start = time.perf_counter()
         envelope = service.check(body.case, key, window, idempotency)
         metrics.checked(envelope, time.perf_counter() - start)
         return envelope
 
-    @app.post("/v1/checks")
-    def checks(body: Check, key: Key = checker, idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> dict[str, Any]:
-        """Judge a planned action; with `reserve` hold it when it is allowed."""
-        return judged(body, key, idempotency_key or "")
+    @app.post(CHECKS, response_model=dict[str, Any])
+    def checks(body: Check, key: Key = checker, idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> Any:
+        """Judge a planned action; with `reserve` hold it when it is allowed. What cannot be recorded is a block, and a problem."""
+        envelope = judged(body, key, idempotency_key or "")
+        return Response(json.dumps(envelope), media_type="application/json") if envelope["cause"] != "not_recorded" else unrecorded(envelope)
 
     @app.post("/v1/checks:batch", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
     async def batch(request: Request, key: Key = checker) -> StreamingResponse:
@@ -197,7 +155,7 @@ def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> N
     @app.post("/v1/reservations/{number}:commit")
     def commit(number: str, body: Began, key: Key = checker) -> dict[str, Any]:
         """Say that the contact began."""
-        found = service.settle(number, "committed", _instant(body.at, "at"), key)
+        found = service.settle(number, "committed", instant(body.at, "at"), key)
         metrics.reservations.labels("committed").inc()
         return found
 
@@ -243,15 +201,11 @@ def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> d
     return {"line": number, "outcome": None, "errors": found}
 
 
-def _running(service: Service, key: Key) -> Policy:
-    return service.policies.now(key.profile).policy
-
-
 def _reading(app: FastAPI, service: Service, checker: Any, reader: Any) -> None:
     @app.post("/v1/windows")
     def windows(body: Windows, key: Key = checker) -> list[dict[str, str]]:
         """When the action is lawful in the next days, from what the case brings."""
-        return [w.document() for w in timeline.windows(workflow.screened(body.case), _running(service, key), body.days)]
+        return [w.document() for w in timeline.windows(workflow.screened(body.case), running(service, key), body.days)]
 
     @app.post("/v1/screenings")
     def screenings(body: Words, _: Key = checker) -> dict[str, Any]:
@@ -293,35 +247,7 @@ def _reviews(app: FastAPI, service: Service, reviewer: Any) -> None:
     @app.post("/v1/reviews/{number}:decide")
     def decide(number: str, body: Decision, key: Key = reviewer) -> dict[str, Any]:
         """Release, uphold or reschedule, with a reason."""
-        return service.desk.decide(number, key, body.decision, body.reason, _instant(body.until, "until") // when.MICROS if body.until else None)
-
-
-def _policies(app: FastAPI, service: Service, reader: Any, editor: Any) -> None:
-    @app.get("/v1/policies")
-    def policies(key: Key = reader) -> dict[str, Any]:
-        """The policy that this key runs."""
-        found = _running(service, key)
-        return {"profile": found.profile, "digest": found.digest, "constraints": [c.id for c in found.constraints]}
-
-    @app.post("/v1/policies")
-    def publish(body: Published, key: Key = editor) -> dict[str, Any]:
-        """Load a folder over the shipped law, run its cases and put it in force; what fails never replaces what runs."""
-        with tempfile.TemporaryDirectory() as place:
-            for name, text in body.files.items():
-                path = (Path(place) / name).resolve()
-                if not path.is_relative_to(Path(place).resolve()) or path.suffix != ".yaml":
-                    raise HTTPException(422, f"`{name[:200]}` is no name of a policy file / 不是策略文件名")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-            return service.policies.publish(body.profile, Path(place), key.id)
-
-    @app.get("/v1/constraints/{name}")
-    def constraint(name: str, key: Key = reader) -> dict[str, Any]:
-        """One constraint in words."""
-        try:
-            return {lang: list(library.described(_running(service, key), name, lang)) for lang in ("en", "zh")}
-        except KeyError as error:
-            raise HTTPException(404, str(error.args[0])) from error
+        return service.desk.decide(number, key, body.decision, body.reason, instant(body.until, "until") // when.MICROS if body.until else None)
 
 
 def _health(app: FastAPI, service: Service, metrics: Metrics) -> None:
@@ -350,15 +276,3 @@ def _health(app: FastAPI, service: Service, metrics: Metrics) -> None:
         metrics.lag.set(lag)
         metrics.engine_alone.set(any(getattr(f.engine, "alone", False) for f in service.policies))
         return PlainTextResponse(metrics.text().decode(), media_type="text/plain; version=0.0.4")
-
-
-def _instant(text: str, field: str) -> int:
-    """UTC microseconds."""
-    try:
-        return when.parse_micros(text)
-    except ValueError as error:
-        raise RequestValidationError(
-            [{"loc": ("body", field), "msg": "must be a time with its offset / 应为带时区偏移的时间", "type": "time"}]
-        ) from error
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import secrets
@@ -16,8 +17,12 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from fairdunning.errors import CaseError, LoadError, StoreError
+from fairdunning.service import not_recorded
 
 MAX_BODY = 2 * 1024 * 1024
+BODY_SECONDS = 10.0
+CHECKS = "/v1/checks"
+NO_JSON = "the body is not valid JSON / 请求体不是有效的 JSON"
 STREAMS = {"/v1/checks:batch"}
 log = logging.getLogger("fairdunning.requests")
 
@@ -26,6 +31,13 @@ def problem(status: int, title: str, problems: list[dict[str, str]] | None = Non
     """An error as problem+json, naming each field."""
     body = {"type": "about:blank", "title": title, "status": status, "errors": problems or []}
     return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
+
+
+def unrecorded(envelope: dict[str, Any]) -> JSONResponse:
+    """No verdict without its record: a block, as a problem document."""
+    why = envelope["why"]
+    body = {"type": "about:blank", "title": f"{why['en']} / {why['zh']}", "status": 503, "errors": [], **envelope}
+    return JSONResponse(body, 503, media_type="application/problem+json", headers={"retry-after": "1"})
 
 
 def add_errors(app: FastAPI) -> None:
@@ -45,11 +57,15 @@ def add_errors(app: FastAPI) -> None:
         return problem(422, "the store cannot hold a value of the request (a NUL character?) / 请求含存储无法保存的值")
 
     @app.exception_handler(SQLAlchemyError)
-    def store_lost(_: Request, error: Any) -> Response:
+    def store_lost(request: Request, error: Any) -> Response:
+        if request.url.path == CHECKS:
+            return unrecorded(not_recorded(error))
         return problem(503, f"the store does not answer: {type(error).__name__} / 存储无响应", None, **{"retry-after": "1"})
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: Any) -> Response:
+        if any(e["type"] == "json_invalid" for e in error.errors()):
+            return problem(400, NO_JSON)
         found = [{"field": ".".join(str(x) for x in e["loc"] if x != "body"), "en": str(e["msg"]), "zh": str(e["msg"])} for e in error.errors()]
         return problem(422, "the request is not valid / 请求无效", found)
 
@@ -103,9 +119,14 @@ async def _refusal(request: Request, rates: Rates) -> Response | None:
         return problem(415, "the body must be application/json / 请求体须为 application/json")
     if int(length):
         try:
-            json.loads(await request.body(), parse_constant=_refuse)
+            async with asyncio.timeout(BODY_SECONDS):
+                found = await request.body()
+            if b"NaN" in found or b"Infinity" in found:
+                json.loads(found, parse_constant=_refuse)  # the framework's own reader lets them pass
+        except TimeoutError:
+            return problem(408, f"the body did not arrive within {BODY_SECONDS:.0f} s / 请求体未及时到达")
         except (ValueError, RecursionError):
-            return problem(400, "the body is not valid JSON / 请求体不是有效的 JSON")
+            return problem(400, NO_JSON)
     return None
 
 
