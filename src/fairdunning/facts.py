@@ -361,9 +361,12 @@ def _attribution(item: Item, debts: list[str]) -> dict[str, int]:
         named = item.values.get("discussed")
     if isinstance(named, v.Members):
         return {d: 2 if d in named.sure else 0 for d in debts}
-    about = item.values.get("about") or item.values.get("discussed")
+    about = item.values.get("about")
+    # a notice, a suit or a plan is about all the debts it names; a contact was about one of them
+    all_named = isinstance(about, v.Members) and item.kind != "" and item.kind not in CONTACTS
+    about = about or item.values.get("discussed")
     among = about.sure if isinstance(about, v.Members) else frozenset(debts)
-    return {d: (2 if len(among) == 1 else 1) if d in among else 0 for d in debts}
+    return {d: (2 if all_named or len(among) == 1 else 1) if d in among else 0 for d in debts}
 
 
 def _check(reader: _Reader, case: Case) -> None:

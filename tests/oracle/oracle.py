@@ -375,4 +375,8 @@ class Item:
         if named is not None:
             return YES if debt in named else NO
         about = self.written.get("about", self.written.get("discussed", [d["id"] for d in self.facts.doc.get("debts") or []]))
-        return NO if debt not in about else (YES if len(about) == 1 else PERHAPS)
+        if debt not in about:
+            return NO
+        kind = self.written.get("kind")
+        act = "about" in self.written and kind is not None and kind not in CONTACTS
+        return YES if act or len(about) == 1 else PERHAPS
