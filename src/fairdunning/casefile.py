@@ -289,9 +289,12 @@ def _attribution(item: Item, debts: list[str]) -> dict[str, int]:
         named = _named(item, "discussed")
     if named is not None:
         return {d: 2 if d in named.sure else 0 for d in debts}
-    about = _named(item, "about") or _named(item, "discussed")
+    about = _named(item, "about")
+    # a notice, a suit or a plan is about all the debts it names; a contact was about one of them
+    all_named = about is not None and item.kind != "" and item.kind not in CONTACTS
+    about = about or _named(item, "discussed")
     among = about.sure if about is not None else frozenset(debts)
-    return {d: (2 if len(among) == 1 else 1) if d in among else 0 for d in debts}
+    return {d: (2 if all_named or len(among) == 1 else 1) if d in among else 0 for d in debts}
 
 
 def _check(reader: _Reader, case: Case) -> None:

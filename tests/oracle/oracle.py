@@ -381,4 +381,8 @@ class Item:
             return YES if debt in named else NO
         about = self.written.get("about") or self.written.get("discussed")
         about = [d["id"] for d in self.facts.doc.get("debts") or []] if about is None else about
-        return NO if debt not in about else (YES if len(about) == 1 else PERHAPS)
+        if debt not in about:
+            return NO
+        kind = self.written.get("kind")
+        act = bool(self.written.get("about")) and kind is not None and kind not in CONTACTS
+        return YES if act or len(about) == 1 else PERHAPS
