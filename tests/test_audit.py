@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -80,6 +81,20 @@ def test_a_checkpoint_is_bound_to_its_key_and_text(tmp_path):
     with pytest.raises(StoreError, match="not the one"):
         Signer.of(tmp_path / "key", "00" * 32)
     assert 0o600 == (tmp_path / "key").stat().st_mode & 0o777
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False),
+                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)))
+def test_canonical_json_is_that_of_the_standard(value):
+    """Byte for byte RFC 8785, on the short way and on the long one."""
+    assert rfc8785.dumps(value).decode() == records.canonical(value)
+
+
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, {"\ud800": 1}, [2**60], {"a": object()}])
+def test_what_the_standard_cannot_say_is_refused(value):
+    """Lone surrogates, integers that are not exact, things that are no JSON."""
+    with pytest.raises(StoreError, match="not plain JSON"):
+        records.canonical(value)
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.database import Store
 from fairdunning.store.keys import Key
+from fairdunning.store.schema import metadata
 from tests.test_service import NOON, Server, case, span, talk
 
 CHECKER = Key("planner", frozenset({"checker"}), "cn-consumer-finance-company", None, "enforce")
@@ -56,6 +57,31 @@ def test_a_release_is_honoured_by_the_next_check_and_by_no_other_action(service)
     assert ("allow", True) == (again["outcome"], again["reservation"] is not None)
     assert "flag" == flagged(service, "A-2")["outcome"]
     assert service.replay(again["id"])["same"]
+
+
+def test_a_release_ends(service):
+    """After its end the action is flagged again, and the review that opens is a new one."""
+    first = flagged(service)
+    service.desk.claim(first["review"], REVIEWER)
+    service.desk.decide(first["review"], REVIEWER, "release", "asked", int(time.time()) + 2)
+    assert "allow" == service.check(case(), CHECKER)["outcome"]
+    time.sleep(3)
+    again = service.check(case(), CHECKER)
+
+    assert "flag" == again["outcome"]
+    assert again["review"] not in {None, first["review"]}
+
+
+def test_a_key_that_observes_is_told_and_binds_nobody(service):
+    """The true outcome, recorded; nothing is held and no review opens."""
+    observer = replace(CHECKER, mode="observe")
+    allowed = service.check(case("P-8", address="N8"), observer, span(NOON))
+    service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], CHECKER)
+    flag = service.check(case(), observer, span(NOON))
+
+    assert [("allow", False, None, None), ("flag", False, None, None)] == [
+        (a["outcome"], a["enforced"], a["reservation"], a["review"]) for a in (allowed, flag)]
+    assert service.verdict(flag["id"])["receipt"] == flag["receipt"]
 
 
 def test_a_block_is_not_released(service):
@@ -264,18 +290,22 @@ def test_an_evidence_pack_verifies_alone_and_every_changed_byte_is_found(service
 def test_erasure_waits_for_the_term_and_leaves_the_tree_whole(service, tmp_path):
     """Inside the retention term it refuses; after it bodies are gone, proofs hold, the past is unknown and the verdict says erased."""
     service.append("P-1", [talk(f"E{i}", NOON - 600 * i - 60) for i in range(3)], CHECKER)
-    first = service.check(case(), CHECKER)
+    first = service.check(case(), CHECKER, None, "once")
+    service.check(case("P-1", number="A-9", at=NOON - 90_000), CHECKER, span(NOON - 90_000))
     sealed(service)
     with pytest.raises(StoreError, match="must still be kept"), service.store.writing() as connection:
         records.erase(connection, "P-1", int(time.time()) - 5 * 365 * 86400)
     with service.store.writing() as connection:
-        assert 2 == records.erase(connection, "P-1", int(time.time()) + 10)
+        assert 3 == records.erase(connection, "P-1", int(time.time()) + 10)
     with service.store.engine.connect() as connection:
         assert "" == records.verify(connection)
 
     assert service.verdict(first["id"])["erased"]
     assert service.replay(first["id"])["erased"]
-    assert 0 == pack(service, tmp_path / "pack") - 2
+    with service.store.engine.connect() as connection:
+        left = [str(row) for table in metadata.sorted_tables for row in connection.execute(table.select()) if table.name != "policies"]
+    assert [] == [row for row in left if "D-P-1" in row or "debtor:P-1" in row]
+    assert 3 == pack(service, tmp_path / "pack")
     assert 0 == verified(tmp_path / "pack").returncode
     after = service.check(case(), CHECKER)["verdict"]
     assert "flag" == after["outcome"]

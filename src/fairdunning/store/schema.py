@@ -141,6 +141,7 @@ answers = Table(
     "answers",
     metadata,
     Column("key", String, primary_key=True),
+    Column("debtor", String),
     Column("digest", String, nullable=False),
     Column("body", Text, nullable=False),
 )
