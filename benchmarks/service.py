@@ -31,10 +31,12 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from fairdunning import when
+from fairdunning.store import records
 from fairdunning.store import schema as t
 from fairdunning.store.database import Store
 from fairdunning.store.keys import Keys
 from fairdunning.store.records import canonical, digest
+from fairdunning.web.api import Check
 
 PROFILE = "cn-consumer-finance-company-strict"
 NOON = when.parse_datetime("2026-11-24T12:00:00+08:00")
@@ -142,9 +144,6 @@ def serve_empty(store_url: str, port: int) -> None:
     """The floor: validates the same body and records one insert, through the same framework and store; `/nothing` does nothing."""
     import uvicorn
     from fastapi import FastAPI
-
-    from fairdunning.store import records
-    from fairdunning.web.api import Check
 
     store, app, numbers = Store(store_url), FastAPI(), itertools.count(os.getpid() << 32)
 

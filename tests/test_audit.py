@@ -3,12 +3,16 @@
 import hashlib
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from fairdunning.audit import Frontier, Signer, Tree
 from fairdunning.errors import StoreError
 from fairdunning.proof import Broken, check_signature, consistent, leaf, root_of
+from fairdunning.store import records
+from fairdunning.store.database import Store
 
 
 def plain_root(leaves):
@@ -77,3 +81,38 @@ def test_a_checkpoint_is_bound_to_its_key_and_text(tmp_path):
     with pytest.raises(StoreError, match="not the one"):
         Signer.of(tmp_path / "key", "00" * 32)
     assert 0o600 == (tmp_path / "key").stat().st_mode & 0o777
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False),
+                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)))
+def test_canonical_json_is_that_of_the_standard(value):
+    """Byte for byte RFC 8785, on the short way and on the long one."""
+    assert rfc8785.dumps(value).decode() == records.canonical(value)
+
+
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, {"\ud800": 1}, [2**60], {"a": object()}])
+def test_what_the_standard_cannot_say_is_refused(value):
+    """Lone surrogates, integers that are not exact, things that are no JSON."""
+    with pytest.raises(StoreError, match="not plain JSON"):
+        records.canonical(value)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_records_are_verified_and_any_change_is_placed(tmp_path):
+    """The whole store: each hash, the tree, each checkpoint; a change in the middle is named."""
+    store, steps = Store(f"sqlite:///{tmp_path / 'l.db'}"), []
+    signer = Signer.of(tmp_path / "key", None)
+    with store.writing() as connection:
+        for i in range(20_000):
+            records.record(connection, f"V-{i:05}", "verdict", {"number": i})
+    while records.seal(store, signer):
+        continue
+    with store.engine.connect() as connection:
+        assert "" == records.verify(connection, lambda: steps.append(1))
+    with store.writing() as connection:
+        connection.execute(text("update bodies set body = replace(body, '12345', '54321') where record = 'V-12345'"))
+    with store.engine.connect() as connection:
+        assert "record V-12345: its body was changed" == records.verify(connection)
+    store.close()
+
+    assert 20_000 == len(steps)

@@ -226,6 +226,21 @@ def test_a_changed_record_is_found(service):
         connection.rollback()
 
 
+def test_a_lost_engine_blocks_is_said_and_comes_back(sqlite_service):
+    """The child of durable-rules is killed: that check is a block with its cause and a second to wait, recorded; then both run again."""
+    service = sqlite_service
+    assert "allow" == reserve(service, NOON)["outcome"]
+    engine = service.policies.folder(STRICT.profile).engine
+    engine.durable.child.kill()
+    lost = reserve(service, NOON + 60)
+    time.sleep(1.2)
+    again = reserve(service, NOON + 60)
+
+    assert ("block", "engine_lost", 1, None) == (lost["outcome"], lost["cause"], lost["retry_after"], lost["reservation"])
+    assert "engine_lost" == service.verdict(lost["id"])["verdict"]["cause"]
+    assert ("allow", "compiled+durable") == (again["outcome"], again["verdict"]["versions"]["engine"])
+
+
 def test_a_second_process_is_refused(sqlite_service):
     """One SQLite file has one serving process."""
     done = subprocess.run(

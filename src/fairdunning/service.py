@@ -117,7 +117,8 @@ class Service:
         with turn.writing() as connection:
             envelope = self._recorded(connection, judged, request)
             if request.idempotency:
-                connection.execute(insert(t.answers).values(key=answered, digest=request.digest, body=json.dumps(envelope)))
+                kept = {"key": answered, "debtor": _text(full, "debtor", "id"), "digest": request.digest, "body": json.dumps(envelope)}
+                connection.execute(insert(t.answers).values(**kept))
         return envelope
 
     def _judged(self, connection: Connection, full: dict[str, Any], found: Loaded, request: _Request, keys: set[str]) -> _Judged | frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -20,15 +21,31 @@ from fairdunning.store import schema as t
 from fairdunning.store.database import Store
 
 SEALER, BATCH = "fairdunning sealer", 1000
+MAX_INTEGER = 2**53 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PLACE = update(t.records).where(t.records.c.id == bindparam("number")).values(seq=bindparam("place"))
 
 
 def canonical(body: Any) -> str:
     """RFC 8785 JSON; raises StoreError for what it cannot say."""
+    if _is_plain(body):  # what the standard library writes is then the same, and ten times as fast
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        if not _SURROGATE.search(text):
+            return text
     try:
         return rfc8785.dumps(body).decode()
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise StoreError(Text(f"not plain JSON: {error}", f"不是规范的 JSON：{error}")) from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether there are only texts, small integers, booleans and nulls, under ASCII keys."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _is_plain(part) for key, part in value.items())
+    return all(map(_is_plain, value)) if kind is list else kind is int and -MAX_INTEGER <= value <= MAX_INTEGER
 
 
 def digest(text: str) -> str:
@@ -153,14 +170,20 @@ def verify(connection: Connection, step: Any = lambda: None) -> str:
 
 
 def erase(connection: Connection, debtor: str, before: int) -> int:
-    """Deletes bodies and salts of a debtor's records; raises StoreError while any is younger than the retention term."""
+    """Deletes bodies and salts of a debtor's records, and everything else that is kept of him but his id and the day.
+
+    Raises StoreError while any record is younger than the retention term.
+    """
     joined = t.records.join(t.bodies, t.bodies.c.record == t.records.c.id)
     youngest = connection.scalar(select(func.max(t.records.c.at)).select_from(joined).where(t.bodies.c.debtor == debtor))
     if youngest is not None and youngest >= before:
         day = datetime.fromtimestamp(youngest, UTC).date().isoformat()
         raise StoreError(Text(f"a record of {day} must still be kept", f"{day} 的记录仍在保存期内"))
     erased = connection.execute(delete(t.bodies).where(t.bodies.c.debtor == debtor)).rowcount
-    connection.execute(delete(t.events).where(t.events.c.debtor == debtor))
+    for table, keys, column in ((t.events, t.event_keys, t.event_keys.c.event), (t.contacts, t.contact_keys, t.contact_keys.c.contact)):
+        connection.execute(delete(keys).where(column.in_(select(table.c.id).where(table.c.debtor == debtor))))
+    for table in (t.events, t.contacts, t.answers, t.reviews):
+        connection.execute(delete(table).where(table.c.debtor == debtor))
     connection.execute(insert(t.erased).values(debtor=debtor, at=int(time.time())) if not _was_erased(connection, debtor) else select(1))
     return int(erased)
 

@@ -60,7 +60,7 @@ records = Table(
     Column("at", BigInteger, nullable=False),
     Column("commitment", String, nullable=False),
     Column("hash", String, nullable=False),
-    Index("records_by_time", "at"),
+    Index("records_unsealed", "seq", "at", "id"),
 )
 
 bodies = Table(  # apart from the record, so that it can be erased
@@ -141,6 +141,7 @@ answers = Table(
     "answers",
     metadata,
     Column("key", String, primary_key=True),
+    Column("debtor", String),
     Column("digest", String, nullable=False),
     Column("body", Text, nullable=False),
 )
