@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from fairdunning import workflow
+from fairdunning.library import facts_for
 from fairdunning.policy import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,3 +124,13 @@ def test_a_list_or_table_that_leaves_it_open_is_named(debt, missing):
     found = {f.constraint: f.missing for f in workflow.check(case, load("cn-private-lender"), "x").findings}
 
     assert missing in found["cn.contract.interest-and-fees.private-loan-cap"]
+
+
+def test_facts_that_matter_seldom_are_listed(policy):
+    """A suit seldom turns on a guarantor and always on the due day; a call never asks who the plaintiff is."""
+    suit = {name: need for name, _, need in facts_for(policy, "file_suit")}
+    call = {name: need for name, _, need in facts_for(policy, "call")}
+
+    assert ("seldom", "required") == (suit["suit.against_guarantor"], suit["debt.due"])
+    assert "suit.plaintiff" not in call
+    assert [] == list(facts_for(policy, "no_such_kind"))

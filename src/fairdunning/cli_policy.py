@@ -174,9 +174,9 @@ def facts(action: str, as_json: bool, profile: str, own: Path | None, lang: str)
 
     def show_them(found: Policy) -> None:
         if as_json:
-            click.echo(json.dumps(library.data_contract(found.vocabulary, action), ensure_ascii=False, indent=2))
+            click.echo(json.dumps(library.data_contract(found, action), ensure_ascii=False, indent=2))
             return
-        for name, fact, need in library.facts_for(found.vocabulary, action):
+        for name, fact, need in library.facts_for(found, action):
             click.echo(f"{name}\t{fact.type}\t{need}\t{getattr(fact.text, lang)}")
 
     loaded(show_them, profile, own, lang)

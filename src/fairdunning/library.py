@@ -11,6 +11,7 @@ from fairdunning import when
 from fairdunning.book import FOREVER
 from fairdunning.constraint import Constraint, Variant
 from fairdunning.errors import LoadError, Problem, Text, did_you_mean
+from fairdunning.evaluate import evaluate
 from fairdunning.policy import Policy
 from fairdunning.schema import fact_schema
 from fairdunning.vocabulary import Fact, Vocabulary
@@ -150,20 +151,29 @@ def _not_on_optional(con: Constraint, node: Node, vocabulary: Vocabulary) -> Ite
 # --- facts -------------------------------------------------------------------------------------------------------------
 
 
-def facts_for(vocabulary: Vocabulary, action: str) -> Iterator[tuple[str, Fact, str]]:
-    """Facts with what they are to a kind of action: required, sharpens or seldom; all facts without one."""
-    for name, fact in sorted(vocabulary.facts.items()):
+def facts_for(policy: Policy, action: str) -> Iterator[tuple[str, Fact, str]]:
+    """Facts with what they are to a kind of action: required, sharpens or seldom (some constraint asks for it); all facts without one."""
+    asked = _asked(policy, action) if action else frozenset()
+    for name, fact in sorted(policy.vocabulary.facts.items()):
         if not action:
             yield name, fact, ""
         elif fact.derived is None:
             need = "required" if action in fact.required else ("sharpens" if action in fact.sharpens else "seldom")
-            if need != "seldom":
+            if need != "seldom" or name in asked:
                 yield name, fact, need
 
 
-def data_contract(vocabulary: Vocabulary, action: str) -> dict[str, Any]:
+def _asked(policy: Policy, action: str) -> frozenset[str]:
+    """The facts that would decide something when nothing but the kind of action is known; none for a word that is no kind."""
+    if action not in policy.vocabulary.facts["action.kind"].words:
+        return frozenset()
+    verdict = evaluate({"action": {"kind": action, "at": "2026-11-24T10:00:00+08:00"}, "message": {"tags": None}}, policy)
+    return frozenset(name for found in (*verdict.findings, *verdict.obligations, *verdict.advice) for name in found.missing)
+
+
+def data_contract(policy: Policy, action: str) -> dict[str, Any]:
     """The facts of an action as a JSON Schema over dotted names."""
-    entries = [(name, fact, need) for name, fact, need in facts_for(vocabulary, action) if fact.derived is None]
+    entries = [(name, fact, need) for name, fact, need in facts_for(policy, action) if fact.derived is None]
     return {
         "type": "object",
         "required": [name for name, _, need in entries if need == "required"],
