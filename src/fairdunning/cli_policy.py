@@ -29,12 +29,17 @@ lang_option = click.option("--lang", type=click.Choice(["zh", "en"]), default="e
 
 def fail(error: FairdunningError, lang: str = "en") -> None:
     """Prints every problem and exits with 2."""
+    say(error, lang)
+    sys.exit(2)
+
+
+def say(error: FairdunningError, lang: str = "en") -> None:
+    """Prints every problem."""
     problems = getattr(error, "problems", ())
     for problem in problems:
         click.echo(problem.say(lang), err=True)
     if not problems:
         click.echo(str(error), err=True)
-    sys.exit(2)
 
 
 def loaded(use: Callable[[Policy], None], profile: str, own: Path | None, lang: str) -> None:

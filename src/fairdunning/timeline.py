@@ -7,22 +7,26 @@ timetables, instants of events and facts, and these plus every clock span of the
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 from fairdunning import value as v
 from fairdunning import when
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.errors import Text
-from fairdunning.evaluate import context, debts_of, evaluate, judge, with_profile, zones_of
+from fairdunning.evaluate import context, debts_of, evaluate, judge, outcome_of, with_profile, zones_of
 from fairdunning.facts import Case, read_case
 from fairdunning.policy import Policy, narrowed
 from fairdunning.program import Engine
 from fairdunning.verdict import Finding, Outcome, Verdict
 
 HORIZON_DAYS = 400
-MAX_INSTEAD = 5
+MAX_INSTEAD, DAYS_AHEAD = 5, 7
+LAST = when.parse_date("2200-12-31") * when.DAY
+"""No case is planned later than this, on any clock."""
 
 
 class Walk:
@@ -66,43 +70,67 @@ class Walk:
 
     def breakpoints(self, days: int) -> list[int]:
         """Instants of the next days at which anything may change, in order, the planned one first."""
-        first, end = self.start, self.start + days * when.DAY
+        first, end = self.start, min(self.start + days * when.DAY, LAST)
+        spans = {p.seconds for p in self.policy.clock_spans}
+        ahead = {s for s in spans if s < 0}
+        after = {0, when.DAY, *(spans - ahead)}
+        shifts = {a + b + c for a in after for b in after for c in {0, *ahead}}
         found = {first}
-        tables = {*self.policy.timetables, *_timetables(self.case)}
+        for instant in {t for t in self._instants() if first - max(shifts) <= t <= end - min(shifts)}:
+            found |= {instant + shift + beside for shift in shifts for beside in (-1, 0, 1)}
+        for edge in self._edges(first, end - min(shifts)):
+            found |= {edge + shift for shift in {0, *ahead}}
+        return sorted(t for t in found if first <= t <= end)
+
+    def _edges(self, first: int, end: int) -> set[int]:
+        """Local midnights and edges of timetables, on every clock."""
+        tables = {*self.policy.timetables, *_timetables(self.document, self._hours())}
+        found: set[int] = set()
         for zone in self.zones():
             for day in range(zone.day_of(first), zone.day_of(end) + 2):
                 found.add(zone.first_instant(day))
                 for table in tables:
                     found.update(table.edges(zone, day))
-        spans = {0, when.DAY, *(p.seconds for p in self.policy.clock_spans)}
-        for instant in self._instants():
-            found |= {instant + span + beside for span in spans for beside in (0, 1)}
-        return sorted(t for t in found if first <= t <= end)
+        return found
 
     def _instants(self) -> Iterator[int]:
-        """Every instant that the case names."""
-        lists = [self.case.events, *self.case.lists.values(), *(items for lists in self.case.debt_lists.values() for items in lists.values())]
-        groups = [*self.case.nouns.values(), *self.case.persons.values(), *self.case.addresses.values()]
-        groups += [part for debt in self.case.debts.values() for part in debt.values()]
-        groups += [item.values for items in lists for item in items]
-        for group in groups:
-            for value in group.values():
-                if isinstance(value, v.Range) and value.lo == value.hi and value.lo > 10**8:
-                    yield value.lo
-        for entry in self.document.get("events") or []:
+        """Every instant that the case names; of a date the first of its day and of the next, on every clock."""
+        days = set(self.policy.records.values())
+        for text in _scalars(self.document):
             try:
-                yield when.parse_datetime(entry["at"])
-            except (TypeError, KeyError, ValueError):
-                continue  # a date alone changes at midnight
+                yield when.parse_datetime(text)
+            except ValueError:
+                with suppress(ValueError):
+                    days.add(when.parse_date(text))
+        for zone in self.zones():
+            yield from (zone.first_instant(d) for day in days for d in (day, day + 1))
+
+    def _hours(self) -> frozenset[str]:
+        """The keys under which a case holds timetables."""
+        facts = self.policy.vocabulary.facts.values()
+        return frozenset(f.key for fact in facts for f in (fact, *fact.of.values()) if f.type == "timetable")
 
 
-def _timetables(case: Case) -> Iterator[when.Timetable]:
-    groups = [*case.nouns.values(), *case.persons.values(), *(part for debt in case.debts.values() for part in debt.values())]
-    groups += [item.values for item in case.events]
-    for group in groups:
-        for value in group.values():
-            if isinstance(value, v.Hours) and value.timetable is not None:
-                yield value.timetable
+def _scalars(part: Any) -> Iterator[str]:
+    """Every text of a document."""
+    if isinstance(part, (dict, list)):
+        for child in part.values() if isinstance(part, dict) else part:
+            yield from _scalars(child)
+    elif isinstance(part, str):
+        yield part
+
+
+def _timetables(part: Any, keys: frozenset[str], key: str = "") -> Iterator[when.Timetable]:
+    """Every timetable of a document, wherever it stands."""
+    if key in keys:
+        with suppress(ValueError, TypeError):  # none, or unknown
+            yield when.parse_timetable(part)
+    elif isinstance(part, dict):
+        for name, child in part.items():
+            yield from _timetables(child, keys, name)
+    elif isinstance(part, list):
+        for child in part:
+            yield from _timetables(child, keys)
 
 
 @dataclass(frozen=True)
@@ -124,7 +152,7 @@ def windows(document: Any, policy: Policy, days: int = 7, file: str = "case") ->
     show = _shown_zone(walk)
     spans: list[tuple[int, Outcome]] = []
     for at in walk.breakpoints(days):
-        outcome = max((f.outcome for f in walk.findings(at)), default=Outcome.ALLOW)
+        outcome = outcome_of(walk.findings(at))[0]
         if not spans or spans[-1][1] != outcome:
             spans.append((at, outcome))
     ends = [*(start for start, _ in spans[1:]), walk.start + days * when.DAY]
@@ -146,10 +174,10 @@ def planned(document: Any, policy: Policy, verdict: Verdict, file: str = "case")
     if verdict.outcome == Outcome.ALLOW:
         return replace(verdict, lawful_from=show.format(walk.start))
     points = walk.breakpoints(HORIZON_DAYS)
-    ends = {f.constraint: _ends(walk, points, (f.constraint,)) for f in verdict.findings}
-    findings = tuple(replace(f, lawful_from=_said(show, ends[f.constraint])) for f in verdict.findings)
-    first = _first_lawful(walk, points, tuple(sorted(ends))) if None not in ends.values() else None
-    why = None if first is not None else _why(tuple(name for name, at in ends.items() if at is None))
+    ends = {(f.constraint, f.debt): _ends(walk, points, f) for f in verdict.findings}
+    findings = tuple(replace(f, lawful_from=_said(show, ends[f.constraint, f.debt])) for f in verdict.findings)
+    first = _first_lawful(walk, points, tuple(sorted({name for name, _ in ends}))) if None not in ends.values() else None
+    why = None if first is not None else _why(tuple(sorted({name for (name, _), at in ends.items() if at is None})))
     return replace(verdict, findings=findings, lawful_from=_said(show, first), lawful_from_why=why,
                    instead=tuple(_instead(walk.document, policy, _said(show, first), file)))
 
@@ -158,13 +186,14 @@ def _said(zone: when.Zone, at: int | None) -> str | None:
     return None if at is None else zone.format(at)
 
 
-def _ends(walk: Walk, points: list[int], constraints: tuple[str, ...]) -> int | None:
-    return next((at for at in points if not walk.findings(at, constraints)), None)
+def _ends(walk: Walk, points: list[int], finding: Finding) -> int | None:
+    """When one finding, of one constraint for one debt, ends by waiting."""
+    return next((at for at in points if all(f.debt != finding.debt for f in walk.findings(at, (finding.constraint,)))), None)
 
 
 def _first_lawful(walk: Walk, points: list[int], constraints: tuple[str, ...]) -> int | None:
     """The first breakpoint at which nothing is found; what is wrong now is asked first, because it is cheap."""
-    return next((at for at in points if not walk.findings(at, constraints) and not walk.findings(at)), None)
+    return next((at for at in points if not (constraints and walk.findings(at, constraints)) and not walk.findings(at)), None)
 
 
 def _why(constraints: tuple[str, ...]) -> Text:
@@ -179,13 +208,18 @@ def _why(constraints: tuple[str, ...]) -> Text:
 _KINDS = ("call", "sms", "im", "email", "letter", "app_message")
 
 
-def _instead(document: dict[str, Any], policy: Policy, lawful_from: str | None, file: str) -> Iterator[dict[str, Any]]:
-    """Changes that a collector can really make and that are allowed; each one is judged again."""
-    found = 0
-    for change in _changes(document, lawful_from):
-        if found < MAX_INSTEAD and evaluate(changed(document, change), policy, file=file).outcome == Outcome.ALLOW:
-            found += 1
-            yield {"change": change, "outcome": Outcome.ALLOW.word}
+def _instead(document: dict[str, Any], policy: Policy, lawful_from: str | None, file: str) -> list[dict[str, Any]]:
+    """The smallest changes that a collector can really make and that are allowed: single ones, else two at once; each is judged again."""
+    single = list(_changes(document, lawful_from))
+    engine = CompiledEngine(policy.program)
+
+    def allowed(change: dict[str, Any]) -> bool:
+        return evaluate(changed(document, change), policy, engine, file).outcome == Outcome.ALLOW
+
+    found = [change for change in single if allowed(change)] or list(_amounts(document, allowed))
+    if not found:
+        found = list(_pairs(document, policy, single, allowed, file))
+    return [{"change": change, "outcome": Outcome.ALLOW.word} for change in found[:MAX_INSTEAD]]
 
 
 def _changes(document: dict[str, Any], lawful_from: str | None) -> Iterator[dict[str, Any]]:
@@ -193,19 +227,46 @@ def _changes(document: dict[str, Any], lawful_from: str | None) -> Iterator[dict
     if lawful_from is not None:
         yield {"action.at": lawful_from}
     if action.get("kind") in _KINDS:
-        for kind in _KINDS:
-            if kind != action["kind"]:
-                yield {"action.kind": kind}
+        yield from ({"action.kind": kind} for kind in _KINDS if kind != action["kind"])
     for person in document.get("persons") or []:
         if person.get("id") != action.get("person") and "debtor" in (person.get("roles") or []):
             yield {"action.person": person["id"]}
     debts = action.get("debts") or []
-    if len(debts) > 1:
-        for debt in debts:
-            yield {"action.debts": [debt]}
+    if isinstance(debts, list) and len(debts) > 1:
+        yield from ({"action.debts": [debt]} for debt in debts)
     charges = (document.get("demand") or {}).get("charges") or []
     for i in range(len(charges)):
         yield {"demand.charges": charges[:i] + charges[i + 1 :]}
+
+
+def _amounts(document: dict[str, Any], allowed: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:
+    """The largest smaller amount, in minor units, of each amount demanded that makes the action lawful."""
+    for key, written in (document.get("demand") or {}).items():
+        if not isinstance(written, str) or not v.is_money(written):
+            continue
+        amount = v.parse_money(written)
+        least, most = 0, amount.amount
+        if most <= 0 or not allowed({f"demand.{key}": v.written_money(0, amount.currency)}):
+            continue
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (middle, most) if allowed({f"demand.{key}": v.written_money(middle, amount.currency)}) else (least, middle)
+        yield {f"demand.{key}": v.written_money(least, amount.currency)}
+
+
+def _pairs(document: dict[str, Any], policy: Policy, single: list[dict[str, Any]], allowed: Callable[[dict[str, Any]], bool],
+           file: str) -> Iterator[dict[str, Any]]:
+    """Two changes at once, for what no single change cures: another time among them where waiting then helps."""
+    others = [change for change in single if "action.at" not in change]
+    for change in others:
+        walk = Walk(changed(document, change), policy, file)
+        at = _first_lawful(walk, walk.breakpoints(DAYS_AHEAD), ())
+        if at is not None and at != walk.start:
+            yield {**change, "action.at": _shown_zone(walk).format(at)}
+    for first, second in combinations(others, 2):
+        both = {**first, **second}
+        if len(both) == len(first) + len(second) and allowed(both):
+            yield both
 
 
 def changed(document: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

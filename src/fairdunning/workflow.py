@@ -26,7 +26,7 @@ from fairdunning.screening.screen import content_facts, screen
 from fairdunning.timeline import planned
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import Vocabulary, merge, parse_vocabulary, typed
-from fairdunning.yamlfile import Node, Problems
+from fairdunning.yamlfile import Node, Problems, parse
 
 MAX_DOCUMENT = 20 * 1024 * 1024
 EXPECTATIONS = ("wrong", "undecided", "silent", "not_in_force")
@@ -50,28 +50,46 @@ def parse_json(text: str, file: str) -> Any:
     def pairs(entries: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(entries)
         if len(found) < len(entries):
-            raise ValueError("duplicate key")
+            twice = next(key for key, _ in entries if sum(key == k for k, _ in entries) > 1)
+            raise ValueError(f"duplicate key `{twice[:60]}`; keep one")
         return found
 
     def refuse(name: str) -> Any:
-        raise ValueError(name)
+        raise ValueError(f"{name} is no number")
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse)
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse, parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        raise CaseError([Problem(file, 0, "", Text(f"not a valid JSON document: {error}", f"不是有效的 JSON 文档：{error}"))]) from error
+        said = Text("nested too deeply", "嵌套过深") if isinstance(error, RecursionError) else Text(str(error), str(error))
+        line = getattr(error, "lineno", 0)
+        raise CaseError([Problem(file, line, "", Text(f"not a valid JSON document: {said.en}", f"不是有效的 JSON 文档：{said.zh}"))]) from error
 
 
-def documents(path: str, text: str) -> Iterator[tuple[str, Any]]:
-    """The case documents of a JSON file, or of each line of JSONL, with how problems call them."""
+def _whole(digits: str) -> int:
+    if len(digits) > 30:
+        raise ValueError(f"a number of {len(digits)} digits is too large")
+    return int(digits)
+
+
+def texts(path: str, text: str) -> Iterator[tuple[str, str]]:
+    """The texts of the case documents of a JSON file, or of each line of JSONL, with how problems call them; raises CaseError."""
     if len(text.encode("utf-8", "replace")) > MAX_DOCUMENT:
         raise CaseError([Problem(path, 0, "", Text("larger than 20 MiB; split it", "超过 20 MiB；请拆分"))])
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
     if path.endswith(".jsonl") or (path == "-" and len(lines) > 1 and lines[0][1].rstrip().endswith("}")):
-        for i, line in lines:
-            yield f"{path}:{i}", parse_json(line, f"{path}:{i}")
+        yield from ((f"{path}:{i}", line) for i, line in lines)
     else:
-        yield path, parse_json(text, path)
+        yield path, text
+
+
+def located(error: CaseError, text: str) -> CaseError:
+    """The same problems with the line of each field in the text of its document, where that can be told."""
+    try:
+        node = parse(text.encode(), "case")
+    except (LoadError, UnicodeEncodeError):
+        return error
+    found = [(p, _line_of(node, p.key)) for p in error.problems]
+    return CaseError([replace(p, line=line) if depth and not p.line else p for p, (line, depth) in found])
 
 
 def engine_for(policy: Policy) -> Engine:
