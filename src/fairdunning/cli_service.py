@@ -62,9 +62,12 @@ def service_of(store_url: str, own: Path | None = None, key_file: Path | None = 
 @click.option("--publish-checkpoints", "publish_to", default="", help="Append each signed checkpoint to this file / 检查点发布文件")
 def serve(store_url: str, own: Path | None, signing_key: Path | None, host: str, port: int, rate: float, publish_to: str) -> None:
     """Serve the JSON API over one store / 启动接口服务."""
-    import uvicorn
+    try:
+        import uvicorn
 
-    from fairdunning.web.api import create_app
+        from fairdunning.web.api import create_app
+    except ImportError:
+        stop("serving needs `pip install fairdunning[web]` / 启动服务需安装 `fairdunning[web]`")
 
     service = service_of(store_url, own, signing_key)
     try:

@@ -70,7 +70,7 @@ class Walk:
 
     def breakpoints(self, days: int) -> list[int]:
         """Instants of the next days at which anything may change, in order, the planned one first."""
-        first, end = self.start, min(self.start + days * when.DAY, LAST)
+        first, end = self.start, max(self.start, min(self.start + days * when.DAY, LAST))
         spans = {p.seconds for p in self.policy.clock_spans}
         ahead = {s for s in spans if s < 0}
         after = {0, when.DAY, *(spans - ahead)}

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fairdunning import starter
 from fairdunning.book import Book
 from fairdunning.constraint import Constraint, rule_alone
 from fairdunning.engines.compiled import CompiledEngine
@@ -61,7 +62,7 @@ def parse_json(text: str, file: str) -> Any:
         return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         said = Text("nested too deeply", "嵌套过深") if isinstance(error, RecursionError) else Text(str(error), str(error))
-        line = getattr(error, "lineno", 0)
+        line = 0 if re.search(r":\d+$", file) else getattr(error, "lineno", 0)  # a line of JSONL has its number already
         raise CaseError([Problem(file, line, "", Text(f"not a valid JSON document: {said.en}", f"不是有效的 JSON 文档：{said.zh}"))]) from error
 
 
@@ -349,48 +350,9 @@ def judge_alone(document: Any, constraint: Constraint, policy: Policy, file: str
     return _WORDS[worst] if in_force else "not_in_force"
 
 
-_PROFILE = """title: {en: Our house rules, zh: 本机构配置}
-use: ["cn.*", "house.*"]
-"""
-_HOUSE = """# House rules of our own: stricter than the law, never looser.
-zone: Asia/Shanghai
-clock: authority
-sources:
-  board: {title: {en: Decision of the board, zh: 董事会决定}, body: our board, from: 2026-01-01}
-constraints:
-  calls:
-    rule: contact/too-many-conversations
-    force: guidance
-    confidence: text
-    checked_on: 2026-01-01
-    values:
-      2026-01-01: {cap: 2, cite: "board decision 1"}
-"""
-_CASES = """given:
-  action: {id: A1, kind: call, at: "2026-11-23T10:00:00+08:00", person: P1, address: N1, debts: [D1], purpose: demand}
-  persons: [{id: P1, roles: [debtor]}]
-  debts: [{id: D1, kind: online_consumer_loan, due: 2026-10-05}]
-  history: {complete_since: 2026-01-01}
-cases:
-  - name: second conversation was the last
-    constraint: calls
-    given:
-      events:
-        - {id: E1, kind: call, at: "2026-11-23T08:30:00+08:00", direction: outbound, outcome: conversation, person: P1}
-        - {id: E2, kind: call, at: "2026-11-23T09:30:00+08:00", direction: outbound, outcome: conversation, person: P1}
-    expect: wrong
-  - name: one conversation so far
-    constraint: calls
-    given:
-      events:
-        - {id: E1, kind: call, at: "2026-11-23T08:30:00+08:00", direction: outbound, outcome: conversation, person: P1}
-    expect: silent
-"""
-
-
 def init(folder: Path) -> list[Path]:
     """Makes an organisation's folder; refuses to overwrite anything."""
-    files = {"profiles/house.yaml": _PROFILE, "house/contact.yaml": _HOUSE, "house/contact.cases.yaml": _CASES}
+    files = {"profiles/house.yaml": starter.PROFILE, "house/contact.yaml": starter.HOUSE, "house/contact.cases.yaml": starter.CASES}
     made = []
     for name in files:
         if (folder / name).exists():
