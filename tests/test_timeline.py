@@ -5,10 +5,10 @@ import random
 import pytest
 
 from fairdunning import when
-from fairdunning.evaluate import evaluate
+from fairdunning.evaluate import evaluate, outcome_of
 from fairdunning.policy import load
 from fairdunning.portfolio import portfolio
-from fairdunning.timeline import Walk, ends, planned, windows
+from fairdunning.timeline import Walk, changed, ends, planned, windows
 from fairdunning.verdict import Outcome
 
 POLICY = """zone: Asia/Shanghai
@@ -121,7 +121,7 @@ def test_minute_by_minute_over_sixty_days(house, seed):
     for start, end, outcome in spans:
         first = -(-(start - walk.start) // 60) * 60 + walk.start
         for at in range(first, end, 60):
-            assert outcome == walk.outcome(at)
+            assert outcome == outcome_of(walk.findings(at))[0]
 
 
 def test_waiting_that_does_not_end_says_why(policy, call):
@@ -146,10 +146,103 @@ def test_instead_is_allowed(policy, call):
 def test_a_finding_ends_when_asking_at_every_breakpoint_says_so(policy):
     """For the shipped law: the few instants looked at for one constraint find the same end as every breakpoint of sixty days."""
     walks = [(Walk(case, policy), evaluate(case, policy)) for case in portfolio(300, 5)]
-    asked = [(walk, name) for walk, verdict in walks for name in {f.constraint for f in verdict.findings}][:60]
-    for walk, name in asked:
-        expected = next((at for at in walk.breakpoints(60) if walk.outcome(at, (name,)) == Outcome.ALLOW), None)
-        found = ends(walk, name)
+    asked = sorted({(i, f.constraint, f.debt) for i, (_, verdict) in enumerate(walks) for f in verdict.findings})[:60]
+    for i, name, debt in asked:
+        walk = walks[i][0]
+        expected = next((at for at in walk.breakpoints(60) if (name, debt) not in walk.found(at, (name,))), None)
+        found = ends(walk, name, debt)
 
         assert expected == (found if found is None or found <= walk.start + 60 * when.DAY else None)
-    assert len({name for _, name in asked}) >= 10
+    assert len({name for _, name, _ in asked}) >= 10
+
+
+WITHIN_A_DAY = """zone: America/New_York
+clock: debtor
+sources: {board: {title: {en: Decision, zh: 决定}, from: 2026-01-01}}
+constraints:
+"""
+PARTS = {
+    "chain": "measures: {last: {latest: events, where: {kind: sms}}}|define: {a: {plus: [$last.at, 36 hours]}, b: {plus: [$a, 90 minutes]}}|"
+             "wrong_when: {last.exists: true, b: {after: $action.at}}",
+    "soon": "define: {soon: {plus: [$action.at, 36 hours]}}|wrong_when: {event.at: {between: [$action.at, $soon]}}|"
+            "measures: {event: {earliest: events, where: {kind: call}}}",
+    "lead": 'define: {soon: {plus: [$action.at, 90 minutes]}}|wrong_when: {soon: {inside: "01:00-01:40"}}',
+    "pause": "periods: {p: {opens: {kind: dispute}, closes: [{kind: dispute_answered}], lasts: 36 hours, same: [debt]}}|wrong_when: {p: true}",
+    "agreed": "wrong_when: {action.at: {outside: $debtor.agreed_hours}}",
+}
+
+
+@pytest.fixture(scope="module")
+def hourly(tmp_path_factory):
+    """Constraints that change within a day, at instants that no list of the case names."""
+    folder = tmp_path_factory.mktemp("hourly")
+    (folder / "profiles").mkdir()
+    (folder / "house").mkdir()
+    (folder / "profiles" / "hourly.yaml").write_text("title: {en: Hourly, zh: 时}\nuse: [house.*]\n")
+    head = ["title: {en: t, zh: t}", "message: {en: m, zh: m}", "why: {en: w, zh: w}", "force: prohibition", "confidence: text"]
+    body = [line for name, parts in PARTS.items()
+            for line in (f"  {name}:", *(f"    {x}" for x in (*head, *parts.split("|"), 'values: {2026-01-01: {cite: "board 1"}}')))]
+    (folder / "house" / "hourly.yaml").write_text(WITHIN_A_DAY + "\n".join(body))
+    return load("hourly", folder)
+
+
+PLACES = ["Europe/London", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"]
+MOMENTS = ["2026-03-28T20:00:00+00:00",
+           "2026-10-24T22:00:00+00:00", "2026-03-08T01:00:00+00:00", "2026-04-04T10:00:00+00:00", "2026-10-03T10:00:00+00:00"]
+
+
+def hourly_case(rng):
+    """A plan near a clock change, in one zone or several, about one debt or two, after events with and without a time."""
+    zones = [when.zone(name) for name in rng.sample(PLACES, rng.choice([1, 1, 2]))]
+    start = when.parse_datetime(rng.choice(MOMENTS))
+    events = []
+    for i in range(rng.randrange(5)):
+        at = start - rng.randrange(3 * when.DAY)
+        written = zones[0].format(at) if rng.random() < 0.6 else when.format_date(at // when.DAY)
+        events.append({"id": f"E{i}", "kind": rng.choice(["call", "sms", "dispute", "dispute_answered"]), "at": written,
+                       "person": "P1", "counts_for": [rng.choice(["D1", "D2"])]})
+    if events and rng.random() < 0.4:
+        events.append({"id": "M", "kind": "amendment", "at": zones[0].format(start + rng.randrange(when.DAY)),
+                       "amends": {"id": "E0"}, "set": {"kind": "sms"}})
+    return {"action": {"id": "A", "kind": "call", "at": zones[0].format(start + rng.randrange(when.DAY // 2)), "person": "P1",
+                       "debts": rng.choice([["D1"], ["D1", "D2"]])},
+            "debtor": {"timezones": [z.name for z in zones], "agreed_hours": rng.choice(["00:30-02:15", "01:45-23:00", "22:00-01:30"])},
+            "debts": [{"id": d, "contract": {"signed_on": "2026-01-02"}} for d in ("D1", "D2")], "events": events,
+            "history": {"complete_since": "2026-01-01"}}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_windows_within_a_day_across_clock_changes(hourly, seed):
+    """At every breakpoint, one second beside it and at random instants the windows say what a check says there."""
+    rng = random.Random(seed)
+    case = hourly_case(rng)
+    spans = [(when.parse_datetime(w.start), when.parse_datetime(w.end), w.outcome) for w in windows(case, hourly, 3)]
+    points = Walk(case, hourly).breakpoints(3)
+    asked = {t + beside for t in rng.sample(points, min(60, len(points))) for beside in (-1, 0, 1)}
+    asked |= {rng.randrange(points[0] // 300, points[-1] // 300) * 300 for _ in range(60)}
+
+    for at in sorted(t for t in asked if spans[0][0] <= t < spans[-1][1]):
+        assert (at, [slow_outcome(case, hourly, at)]) == (at, [o for start, end, o in spans if start <= at < end])
+
+
+def test_each_finding_ends_by_itself(hourly):
+    """Two debts in dispute since different moments: each finding says when its own pause ends."""
+    events = [{"id": f"E{d}", "kind": "dispute", "at": f"2026-06-0{d}T12:00:00+00:00", "person": "P1", "counts_for": [f"D{d}"]} for d in (1, 2)]
+    case = {**hourly_case(random.Random(1)), "events": events, "debtor": {"timezones": ["Europe/London"], "agreed_hours": "none"}}
+    case["action"] |= {"at": "2026-06-02T13:00:00+00:00", "debts": ["D1", "D2"]}
+    verdict = planned(case, hourly, evaluate(case, hourly))
+
+    assert {"D1": "2026-06-03T01:00:00+01:00", "D2": "2026-06-04T01:00:00+01:00"} == {
+        f.debt: f.lawful_from for f in verdict.findings if f.constraint == "house.hourly.pause"}
+
+
+def test_two_changes_where_one_does_not_help(policy, call):
+    """A third person at night: to the debtor and in the morning; neither alone is allowed."""
+    call["persons"].append({"id": "P2", "roles": ["colleague"]})
+    call["action"] |= {"at": "2026-11-23T23:10:00+08:00", "person": "P2", "address": "N2"}
+    verdict = planned(call, policy, evaluate(call, policy))
+
+    assert {"action.person": "P1", "action.at": "2026-11-24T08:00:00+08:00"} in [i["change"] for i in verdict.instead]
+    for change in (i["change"] for i in verdict.instead):
+        assert Outcome.ALLOW == evaluate(changed(call, change), policy).outcome
+        assert all(Outcome.ALLOW != evaluate(changed(call, {k: x}), policy).outcome for k, x in change.items())

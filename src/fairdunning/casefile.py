@@ -28,6 +28,9 @@ class _Reader:
             self.problems.append(Problem(self.file, 0, key, text))
         self.wrong.add(key)
 
+    def twice(self, name: str, key: str) -> None:
+        self.add(key, Text(f"`{name[:60]}` is there already; ids are unique", f"`{name[:60]}` 已存在；编号不得重复"))
+
     def decode(self, fact: Fact, written: Any, *place: str) -> v.Value:
         """The value of a fact, remembered by its text; `place` names it in the case."""
         if type(written) is str:
@@ -197,8 +200,10 @@ def _read_entries(reader: _Reader, case: Case, name: str, written: list[Any]) ->
         if not noun or not isinstance(key, str):
             reader.add(f"{name}[{i}].id", Text("an id is missing", "缺少 id"))
             continue
-        values = reader.noun(noun, entry, f"{name}[{i}]", case.lists)
-        (case.persons if name == "persons" else case.addresses)[key] = values
+        values, entries = reader.noun(noun, entry, f"{name}[{i}]", case.lists), case.persons if name == "persons" else case.addresses
+        if key in entries:
+            reader.twice(key, f"{name}[{i}].id")
+        entries[key] = values
 
 
 def _read_debts(reader: _Reader, case: Case, written: list[Any]) -> None:
@@ -207,6 +212,8 @@ def _read_debts(reader: _Reader, case: Case, written: list[Any]) -> None:
         if not isinstance(key, str):
             reader.add(f"debts[{i}].id", Text("an id is missing", "缺少 id"))
             continue
+        if key in case.debts:
+            reader.twice(key, f"debts[{i}].id")
         lists = case.debt_lists.setdefault(key, {})
         nouns = {"debt": reader.noun("debt", entry, f"debts[{i}]", lists)}
         for name, child in entry.items():

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from fairdunning import __version__, timeline, workflow
 from fairdunning.cli_audit import audit, replay
-from fairdunning.cli_policy import DEFAULT_PROFILE, fail, folder_option, lang_option, policy, profile_option
+from fairdunning.cli_policy import DEFAULT_PROFILE, fail, folder_option, lang_option, policy, profile_option, say
 from fairdunning.cli_review import review
 from fairdunning.cli_screen import screen
 from fairdunning.cli_service import events, keys, serve
@@ -54,18 +54,32 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One verdict per line / 每行一个裁定")
 def check(files: tuple[str, ...], profile: str, own: Path | None, lang: str, as_json: bool) -> None:
     """Check planned actions (JSON or JSONL files, - for standard input); exit 0 allow, 3 flag, 4 block, 2 bad input."""
-    worst = 0
+    worst, broken = 0, False
     try:
         policy = load(profile, own)
         engine = workflow.engine_for(policy, limit=PATIENCE_SECONDS)
-        for file in files:
-            for name, document in workflow.documents(file, _read(file)):
-                verdict = workflow.check(document, policy, name, engine)
-                _print(verdict, name, lang, as_json)
-                worst = max(worst, EXIT[verdict.outcome.word])
-    except (LoadError, CaseError) as error:
+    except LoadError as error:
         fail(error, lang)
-    sys.exit(worst)
+        return
+    for name, text in _texts(files, lang):
+        try:
+            verdict = workflow.check(workflow.parse_json(text, name), policy, name, engine)
+        except CaseError as error:
+            broken = True
+            say(workflow.located(error, text) if ".jsonl:" not in name else error, lang)
+            continue
+        _print(verdict, name, lang, as_json)
+        worst = max(worst, EXIT[verdict.outcome.word])
+    sys.exit(2 if broken else worst)
+
+
+def _texts(files: tuple[str, ...], lang: str) -> Iterator[tuple[str, str]]:
+    """The documents of every file; a file that cannot be read at all ends the program with 2."""
+    for file in files:
+        try:
+            yield from workflow.texts(file, _read(file))
+        except CaseError as error:
+            fail(error, lang)
 
 
 def _read(file: str) -> str:
@@ -157,8 +171,8 @@ def windows(file: str, days: int, profile: str, own: Path | None, lang: str, as_
     """Show when the planned action is lawful in the next days / 显示未来合规时段."""
     try:
         found = load(profile, own)
-        for name, document in workflow.documents(file, _read(file)):
-            spans = timeline.windows(document, found, days, name)
+        for name, text in workflow.texts(file, _read(file)):
+            spans = timeline.windows(workflow.parse_json(text, name), found, days, name)
             if as_json:
                 click.echo(json.dumps([w.document() for w in spans], ensure_ascii=False))
                 continue

@@ -29,12 +29,17 @@ lang_option = click.option("--lang", type=click.Choice(["zh", "en"]), default="e
 
 def fail(error: FairdunningError, lang: str = "en") -> None:
     """Prints every problem and exits with 2."""
+    say(error, lang)
+    sys.exit(2)
+
+
+def say(error: FairdunningError, lang: str = "en") -> None:
+    """Prints every problem."""
     problems = getattr(error, "problems", ())
     for problem in problems:
         click.echo(problem.say(lang), err=True)
     if not problems:
         click.echo(str(error), err=True)
-    sys.exit(2)
 
 
 def loaded(use: Callable[[Policy], None], profile: str, own: Path | None, lang: str) -> None:
@@ -78,7 +83,7 @@ def test(profile: str, own: Path | None, lang: str) -> None:
     except LoadError as error:
         fail(error, lang)
         return
-    for constraint in found.constraints:
+    for constraint in (c for c in found.constraints if own is None or Path(c.node.file).resolve().is_relative_to(own.resolve())):
         proved = report.proved.get(constraint.id, set())
         lacking = [e for e in workflow.EXPECTATIONS if e not in proved]
         click.echo(f"{constraint.id}: " + (f"not proved / 未证明: {', '.join(lacking)}" if lacking else "proved / 已证明"))

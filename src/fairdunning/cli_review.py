@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import httpx
 from rich.console import Console
 from rich.markup import escape
 
 from fairdunning.cli_policy import lang_option
-from fairdunning.client import ApiError, Client
 from fairdunning.library import place
+
+if TYPE_CHECKING:
+    from fairdunning.client import Client
 
 url_option = click.option("--url", default="http://127.0.0.1:8321", show_default=True, envvar="FAIRDUNNING_URL", help="The service / 服务地址")
 key_option = click.option("--key", default="", envvar="FAIRDUNNING_KEY", help="Your API key / 接口密钥")
@@ -22,6 +23,13 @@ key_option = click.option("--key", default="", envvar="FAIRDUNNING_KEY", help="Y
 
 @contextmanager
 def _client(url: str, key: str) -> Iterator[Client]:
+    try:
+        import httpx
+
+        from fairdunning.client import ApiError, Client
+    except ImportError:
+        click.echo("talking to a service needs `pip install fairdunning[web]` / 访问服务需安装 `fairdunning[web]`", err=True)
+        sys.exit(2)
     try:
         with Client(url, key) as client:
             yield client

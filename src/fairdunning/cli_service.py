@@ -70,10 +70,13 @@ def serve(
     engine: str,
 ) -> None:
     """Serve the JSON API over one store / 启动接口服务."""
-    import uvicorn
+    try:
+        import uvicorn
 
-    from fairdunning.web.api import create_app
-    from fairdunning.web.sealing import Publisher
+        from fairdunning.web.api import create_app
+        from fairdunning.web.sealing import Publisher
+    except ImportError:
+        stop("serving needs `pip install fairdunning[web]` / 启动服务需安装 `fairdunning[web]`")
 
     service = service_of(store_url, own, signing_key, engine)
     try:

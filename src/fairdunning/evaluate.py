@@ -6,6 +6,7 @@ wrong per dated line of each constraint, and what the answer means follows from 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -339,16 +340,22 @@ def zones_of(case: Case, file: str) -> list[when.Zone | None]:
         raise CaseError([Problem(file, 0, "debtor.timezones", text)]) from error
 
 
+def outcome_of(findings: Iterable[Finding]) -> tuple[Outcome, str]:
+    """The worst outcome and its cause; undecided through open contacts alone blocks."""
+    real = [f for f in findings if f.outcome > Outcome.ALLOW]
+    outcome = max((f.outcome for f in real), default=Outcome.ALLOW)
+    if outcome == Outcome.FLAG and any(f.pending for f in real):
+        return Outcome.BLOCK, "pending"
+    return outcome, "finding" if real else "none"
+
+
 def _verdict(findings: list[Finding], assumed: set[str], case: Case, policy: Policy, engine: Engine) -> Verdict:
     # A law on the authority's clock gives the same finding in each zone: once is enough.
     distinct = {(f.constraint, f.debt, f.outcome, f.decided): f for f in reversed(findings)}
     every = sorted(distinct.values(), key=lambda f: (-f.outcome, f.constraint, f.debt))
     ordered = [f for f in every if not f.shadow]
     real = tuple(f for f in ordered if f.outcome > Outcome.ALLOW)
-    outcome = max((f.outcome for f in real), default=Outcome.ALLOW)
-    cause = "finding" if real else "none"
-    if outcome == Outcome.FLAG and any(f.pending for f in real):
-        outcome, cause = Outcome.BLOCK, "pending"
+    outcome, cause = outcome_of(real)
     return Verdict(
         outcome, cause, policy.profile, policy.digest,
         "given" if "message" in case.nouns else "not_screened", real,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -103,11 +103,13 @@ def key_of(*parts: Any) -> Key:
         return found
 
 
-def mentions(key: Any, words: frozenset[str]) -> bool:
-    """Whether one of these words stands anywhere in a key."""
-    if isinstance(key, Key | tuple):
-        return any(mentions(part, words) for part in (key.parts if isinstance(key, Key) else key))
-    return isinstance(key, str) and key in words
+def parts_of(key: Any) -> Iterator[Any]:
+    """Everything that stands anywhere in a key: words, spans, numbers."""
+    for part in key.parts if isinstance(key, Key) else key:
+        if isinstance(part, Key | tuple):
+            yield from parts_of(part)
+        else:
+            yield part
 
 
 class Context:

@@ -208,12 +208,25 @@ def _later(start: Expr, period: when.Period, scope: Scope) -> Expr | None:
         scope.problems.add(Node(None, "", 0, ""), "hours and minutes are added to a time", "小时与分钟只能加于时间")
         return None
     read_start = c.number(start)
+    ahead = _ahead(start.key)
+    if ahead is not None:
+        scope.marks.clock_spans.add(when.Period(-(ahead + period.seconds) // 60, "minutes"))
 
     def read(ctx: Context, item: Item | None) -> v.Value:
         at = read_start(ctx, item)
         return v.NONE if at.lo > at.hi else _clamp(at.lo + period.seconds, at.hi + period.seconds, at.none)
 
     return Expr(key_of("plus", start.key, period), "datetime", read, start.facts)
+
+
+def _ahead(key: Key) -> int | None:
+    """Seconds that a time lies after the planned moment, None when it does not hang on it."""
+    if key == key_of("fact", "action.at"):
+        return 0
+    if key.parts[0] == "plus" and isinstance(key.parts[-1], when.Period) and key.parts[-1].is_clock:
+        before = _ahead(key.parts[1])
+        return None if before is None else before + key.parts[-1].seconds
+    return None
 
 
 def _interest(name: str, node: Node, right: Node, scope: Scope) -> Expr | None:

@@ -19,7 +19,10 @@ from fairdunning.yamlfile import Node, Problems
 
 @dataclass
 class Marks:
-    """Timetables and clock spans that were read: where a verdict may change in the course of a day."""
+    """Timetables and clock spans that were read: where a verdict may change in the course of a day.
+
+    A span added to the planned moment itself is negative: what it is compared with changes the verdict that much earlier.
+    """
 
     timetables: set[when.Timetable] = field(default_factory=set)
     clock_spans: set[when.Period] = field(default_factory=set)

@@ -74,6 +74,14 @@ class Policy:
     def _parts(self) -> dict[tuple[str, ...], Policy]:
         return {}
 
+    @cached_property
+    def _by_id(self) -> dict[str, Constraint]:
+        return {con.id: con for con in self.constraints}
+
+    def named(self, name: str) -> Constraint:
+        """The constraint of this id."""
+        return self._by_id[name]
+
     def part(self, ids: tuple[str, ...]) -> Policy:
         """The same policy with these constraints alone, made once."""
         found = self._parts.get(ids)

@@ -124,6 +124,8 @@ def place(ctx: Context, spec: Selection, item: Item, zone: when.Zone | None) -> 
     value = spec.by.unknown() if stored is None else stored
     if not isinstance(value, v.Range) or value.lo > value.hi:
         return Place(v.NONE, v.NONE)
+    if zone is None and spec.by.type == "datetime" and abs(value.lo) < v.BIG and abs(value.hi) < v.BIG:
+        return Place(value, ANYWHERE._replace(none=value.none))
     if zone is None or abs(value.lo) >= v.BIG or abs(value.hi) >= v.BIG:
         return Place(ANYWHERE._replace(none=value.none), ANYWHERE._replace(none=value.none))
     if spec.by.type == "date":

@@ -7,8 +7,10 @@ timetables, instants of events and facts, and these plus every clock span of the
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 from fairdunning import value as v
@@ -18,13 +20,15 @@ from fairdunning.casefile import read_case
 from fairdunning.condition import Slot, slots_of
 from fairdunning.constraint import Constraint
 from fairdunning.errors import Text
-from fairdunning.evaluate import context, debts_of, evaluate, rulings, with_profile, zones_of
-from fairdunning.facts import Case, mentions
+from fairdunning.evaluate import context, debts_of, evaluate, judge, outcome_of, rulings, with_profile, zones_of
+from fairdunning.facts import Case, parts_of
 from fairdunning.policy import Policy
-from fairdunning.verdict import Outcome, Verdict
+from fairdunning.verdict import Finding, Outcome, Verdict
 
 HORIZON_DAYS = 400
-MAX_INSTEAD = 5
+MAX_INSTEAD, DAYS_AHEAD = 5, 7
+LAST = when.parse_date("2200-12-31") * when.DAY
+"""No case is planned later than this, on any clock."""
 
 
 class Walk:
@@ -48,13 +52,20 @@ class Walk:
         nouns = {**self.case.nouns, "action": {**self.case.nouns["action"], "action.at": v.Range(at, at)}}
         return replace(self.case, nouns=nouns)
 
-    def outcome(self, at: int, constraints: tuple[str, ...] = ()) -> Outcome:
-        """The worst outcome at an instant, by all constraints or by these alone."""
+    def findings(self, at: int) -> list[Finding]:
+        """What is found at an instant."""
+        case = self.moved(at)
+        found = [f for debt in debts_of(case) for zone in zones_of(case, self.file)
+                 for f in judge(context(case, self.policy, debt, zone), self.policy, self.policy.compiled, zone.name if zone else "")]
+        return [f for f in found if f.outcome > Outcome.ALLOW and not f.shadow]
+
+    def found(self, at: int, constraints: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+        """The constraint and the debt of each finding at an instant, by all constraints or by these alone."""
         part = self.policy.part(constraints) if constraints else self.policy
         case = self.moved(at)
-        found = [r for debt in debts_of(case) for zone in zones_of(case, self.file)
-                 for r in rulings(context(case, part, debt, zone), part, part.compiled)]
-        return max((r.outcome for r in found if r.variant.status != "shadow"), default=Outcome.ALLOW)
+        return {(r.constraint.id, debt) for debt in debts_of(case) for zone in zones_of(case, self.file)
+                for r in rulings(context(case, part, debt, zone), part, part.compiled)
+                if r.outcome > Outcome.ALLOW and r.variant.status != "shadow"}
 
     def zones(self) -> list[when.Zone]:
         """Every clock that something is read on."""
@@ -64,39 +75,50 @@ class Walk:
 
     def breakpoints(self, days: int, constraint: Constraint | None = None) -> list[int]:
         """Instants of the next days at which anything, or what this constraint says, may change; in order, the planned one first."""
-        first, end = self.start, self.start + days * when.DAY
-        if constraint is not None and not _moves(constraint):
+        first, end = self.start, max(self.start, min(self.start + days * when.DAY, LAST))
+        if constraint is not None and not moves(constraint):
             zone = when.zone(constraint.zone)
             dates = {zone.first_instant(day) for var in constraint.variants for day in (var.start, var.end) if abs(day) < FOREVER}
             return sorted({first, *(t for t in dates if first <= t <= end)})
+        keys = None if constraint is None else {part for slot in _slots(constraint) for part in parts_of(slot.key)}
+        spans = {p.seconds for p in self.policy.clock_spans if keys is None or p in keys or p.number < 0}
+        ahead = {s for s in spans if s < 0}
+        after = {0, when.DAY, *(spans - ahead)}
+        shifts = {a + b + c for a in after for b in after for c in {0, *ahead}}
         found = {first}
-        hourly = constraint is None or any(mentions(s.key, _HOURS) for s in _slots(constraint))
-        tables = {*self.policy.timetables, *_timetables(self.case)} if hourly else set()
+        for instant in {t for t in self._instants() if first - max(shifts) <= t <= end - min(shifts)}:
+            found |= {instant + shift + beside for shift in shifts for beside in (-1, 0, 1)}
+        for edge in self._edges(first, end - min(shifts), hourly=keys is None or not _HOURS.isdisjoint(keys)):
+            found |= {edge + shift for shift in {0, *ahead}}
+        return sorted(t for t in found if first <= t <= end)
+
+    def _edges(self, first: int, end: int, *, hourly: bool) -> set[int]:
+        """Local midnights and edges of timetables, on every clock."""
+        tables = {*self.policy.timetables, *_timetables(self.document, self._hours())} if hourly else set()
+        found: set[int] = set()
         for zone in self.zones():
             for day in range(zone.day_of(first), zone.day_of(end) + 2):
                 found.add(zone.first_instant(day))
                 for table in tables:
                     found.update(table.edges(zone, day))
-        spans = {0, when.DAY, *(p.seconds for p in self.policy.clock_spans)}
-        for instant in self._instants():
-            found |= {instant + span + beside for span in spans for beside in (0, 1)}
-        return sorted(t for t in found if first <= t <= end)
+        return found
 
     def _instants(self) -> Iterator[int]:
-        """Every instant that the case names."""
-        lists = [self.case.events, *self.case.lists.values(), *(items for lists in self.case.debt_lists.values() for items in lists.values())]
-        groups = [*self.case.nouns.values(), *self.case.persons.values(), *self.case.addresses.values()]
-        groups += [part for debt in self.case.debts.values() for part in debt.values()]
-        groups += [item.values for items in lists for item in items]
-        for group in groups:
-            for name, value in group.items():
-                if name != "action.at" and isinstance(value, v.Range) and value.lo == value.hi and value.lo > 10**8:
-                    yield value.lo
-        for entry in self.document.get("events") or []:
+        """Every instant that the case names; of a date the first of its day and of the next, on every clock."""
+        days = set(self.policy.records.values())
+        for text in _scalars(self.document):
             try:
-                yield when.parse_datetime(entry["at"])
-            except (TypeError, KeyError, ValueError):
-                continue  # a date alone changes at midnight
+                yield when.parse_datetime(text)
+            except ValueError:
+                with suppress(ValueError):
+                    days.add(when.parse_date(text))
+        for zone in self.zones():
+            yield from (zone.first_instant(d) for day in days for d in (day, day + 1))
+
+    def _hours(self) -> frozenset[str]:
+        """The keys under which a case holds timetables."""
+        facts = self.policy.vocabulary.facts.values()
+        return frozenset(f.key for fact in facts for f in (fact, *fact.of.values()) if f.type == "timetable")
 
 
 _HOURS = frozenset({"inside", "outside"})
@@ -107,20 +129,33 @@ def _slots(constraint: Constraint) -> list[Slot]:
             for s in slots_of(part)]
 
 
-def _moves(constraint: Constraint) -> bool:
-    """Whether time alone may change what a constraint says: it reads the planned moment or a list, or is due some day."""
+def moves(constraint: Constraint) -> bool:
+    """Whether time may change what a constraint says otherwise than by its law: it reads the planned moment or a list, or is due some day."""
     slots = _slots(constraint)
     return constraint.moment == "after" or any(
         s.key.parts[0] == "known" or any(f == "action.at" or ": " in f for f in s.facts) for s in slots)
 
 
-def _timetables(case: Case) -> Iterator[when.Timetable]:
-    groups = [*case.nouns.values(), *case.persons.values(), *(part for debt in case.debts.values() for part in debt.values())]
-    groups += [item.values for item in case.events]
-    for group in groups:
-        for value in group.values():
-            if isinstance(value, v.Hours) and value.timetable is not None:
-                yield value.timetable
+def _scalars(part: Any) -> Iterator[str]:
+    """Every text of a document."""
+    if isinstance(part, (dict, list)):
+        for child in part.values() if isinstance(part, dict) else part:
+            yield from _scalars(child)
+    elif isinstance(part, str):
+        yield part
+
+
+def _timetables(part: Any, keys: frozenset[str], key: str = "") -> Iterator[when.Timetable]:
+    """Every timetable of a document, wherever it stands."""
+    if key in keys:
+        with suppress(ValueError, TypeError):  # none, or unknown
+            yield when.parse_timetable(part)
+    elif isinstance(part, dict):
+        for name, child in part.items():
+            yield from _timetables(child, keys, name)
+    elif isinstance(part, list):
+        for child in part:
+            yield from _timetables(child, keys)
 
 
 @dataclass(frozen=True)
@@ -142,7 +177,7 @@ def windows(document: Any, policy: Policy, days: int = 7, file: str = "case") ->
     show = _shown_zone(walk)
     spans: list[tuple[int, Outcome]] = []
     for at in walk.breakpoints(days):
-        outcome = walk.outcome(at)
+        outcome = outcome_of(walk.findings(at))[0]
         if not spans or spans[-1][1] != outcome:
             spans.append((at, outcome))
     ends = [*(start for start, _ in spans[1:]), walk.start + days * when.DAY]
@@ -163,10 +198,10 @@ def planned(document: Any, policy: Policy, verdict: Verdict, file: str = "case")
     show = _shown_zone(walk)
     if verdict.outcome == Outcome.ALLOW:
         return replace(verdict, lawful_from=show.format(walk.start))
-    found = {name: ends(walk, name) for name in sorted({f.constraint for f in verdict.findings})}
-    findings = tuple(replace(f, lawful_from=_said(show, found[f.constraint])) for f in verdict.findings)
-    first = _first_lawful(walk, tuple(found)) if None not in found.values() else None
-    why = None if first is not None else _why(tuple(name for name, at in found.items() if at is None))
+    found = {(f.constraint, f.debt): ends(walk, f.constraint, f.debt) for f in verdict.findings}
+    findings = tuple(replace(f, lawful_from=_said(show, found[f.constraint, f.debt])) for f in verdict.findings)
+    first = _first_lawful(walk, HORIZON_DAYS) if None not in found.values() else None
+    why = None if first is not None else _why(tuple(sorted({name for (name, _), at in found.items() if at is None})))
     return replace(verdict, findings=findings, lawful_from=_said(show, first), lawful_from_why=why,
                    instead=tuple(_instead(walk.document, policy, _said(show, first), file)))
 
@@ -175,17 +210,17 @@ def _said(zone: when.Zone, at: int | None) -> str | None:
     return None if at is None else zone.format(at)
 
 
-def ends(walk: Walk, name: str) -> int | None:
-    """The first moment at which one constraint says nothing more."""
-    constraint = next(con for con in walk.policy.constraints if con.id == name)
-    points = walk.breakpoints(HORIZON_DAYS, constraint)
-    return next((at for at in points if walk.outcome(at, (name,)) == Outcome.ALLOW), None)
+def ends(walk: Walk, name: str, debt: str) -> int | None:
+    """When what one constraint finds for one debt ends by waiting."""
+    points = walk.breakpoints(HORIZON_DAYS, walk.policy.named(name))
+    return next((at for at in points if (name, debt) not in walk.found(at, (name,))), None)
 
 
-def _first_lawful(walk: Walk, constraints: tuple[str, ...]) -> int | None:
+def _first_lawful(walk: Walk, days: int) -> int | None:
     """The first breakpoint at which nothing is found; what is wrong now is asked first, because it is cheap."""
-    points = walk.breakpoints(HORIZON_DAYS)
-    return next((at for at in points if Outcome.ALLOW == walk.outcome(at, constraints) == walk.outcome(at)), None)
+    now = tuple(sorted({name for name, _ in walk.found(walk.start)}))
+    points = walk.breakpoints(days)
+    return next((at for at in points if not (now and walk.found(at, now)) and not walk.found(at)), None)
 
 
 def _why(constraints: tuple[str, ...]) -> Text:
@@ -200,13 +235,17 @@ def _why(constraints: tuple[str, ...]) -> Text:
 _KINDS = ("call", "sms", "im", "email", "letter", "app_message")
 
 
-def _instead(document: dict[str, Any], policy: Policy, lawful_from: str | None, file: str) -> Iterator[dict[str, Any]]:
-    """Changes that a collector can really make and that are allowed; each one is judged again."""
-    found = 0
-    for change in _changes(document, lawful_from):
-        if found < MAX_INSTEAD and evaluate(changed(document, change), policy, file=file).outcome == Outcome.ALLOW:
-            found += 1
-            yield {"change": change, "outcome": Outcome.ALLOW.word}
+def _instead(document: dict[str, Any], policy: Policy, lawful_from: str | None, file: str) -> list[dict[str, Any]]:
+    """The smallest changes that a collector can really make and that are allowed: single ones, else two at once; each is judged again."""
+    single = list(_changes(document, lawful_from))
+
+    def allowed(change: dict[str, Any]) -> bool:
+        return evaluate(changed(document, change), policy, file=file).outcome == Outcome.ALLOW
+
+    found = [change for change in single if allowed(change)] or list(_amounts(document, allowed))
+    if not found:
+        found = list(_pairs(document, policy, single, allowed, file))
+    return [{"change": change, "outcome": Outcome.ALLOW.word} for change in found[:MAX_INSTEAD]]
 
 
 def _changes(document: dict[str, Any], lawful_from: str | None) -> Iterator[dict[str, Any]]:
@@ -214,19 +253,48 @@ def _changes(document: dict[str, Any], lawful_from: str | None) -> Iterator[dict
     if lawful_from is not None:
         yield {"action.at": lawful_from}
     if action.get("kind") in _KINDS:
-        for kind in _KINDS:
-            if kind != action["kind"]:
-                yield {"action.kind": kind}
+        yield from ({"action.kind": kind} for kind in _KINDS if kind != action["kind"])
     for person in document.get("persons") or []:
         if person.get("id") != action.get("person") and "debtor" in (person.get("roles") or []):
             yield {"action.person": person["id"]}
     debts = action.get("debts") or []
-    if len(debts) > 1:
-        for debt in debts:
-            yield {"action.debts": [debt]}
+    if isinstance(debts, list) and len(debts) > 1:
+        yield from ({"action.debts": [debt]} for debt in debts)
     charges = (document.get("demand") or {}).get("charges") or []
     for i in range(len(charges)):
         yield {"demand.charges": charges[:i] + charges[i + 1 :]}
+
+
+def _amounts(document: dict[str, Any], allowed: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:
+    """The largest smaller amount, in minor units, of each amount demanded that makes the action lawful."""
+    for key, written in (document.get("demand") or {}).items():
+        if not isinstance(written, str) or not v.is_money(written):
+            continue
+        amount = v.parse_money(written)
+        least, most = 0, amount.amount
+        if most <= 0 or not allowed({f"demand.{key}": v.written_money(0, amount.currency)}):
+            continue
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (middle, most) if allowed({f"demand.{key}": v.written_money(middle, amount.currency)}) else (least, middle)
+        yield {f"demand.{key}": v.written_money(least, amount.currency)}
+
+
+def _pairs(document: dict[str, Any], policy: Policy, single: list[dict[str, Any]], allowed: Callable[[dict[str, Any]], bool],
+           file: str) -> Iterator[dict[str, Any]]:
+    """Two changes at once, for what no single change cures: another time among them where waiting then helps."""
+    others = [change for change in single if "action.at" not in change]
+    for change in others:
+        walk = Walk(changed(document, change), policy, file)
+        if not all(moves(policy.named(name)) for name, _ in walk.found(walk.start)):
+            continue  # waiting cannot help
+        at = _first_lawful(walk, DAYS_AHEAD)
+        if at is not None and at != walk.start:
+            yield {**change, "action.at": _shown_zone(walk).format(at)}
+    for first, second in combinations(others, 2):
+        both = {**first, **second}
+        if len(both) == len(first) + len(second) and allowed(both):
+            yield both
 
 
 def changed(document: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

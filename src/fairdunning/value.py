@@ -160,6 +160,20 @@ def format_money(amount: int, currency: str) -> str:
     return f"{Decimal(amount).scaleb(-EXPONENTS.get(currency, 2)):,} {currency}"
 
 
+def is_money(text: str) -> bool:
+    """Whether `parse_money` reads it."""
+    try:
+        parse_money(text)
+    except ValueError:
+        return False
+    return True
+
+
+def written_money(amount: int, currency: str) -> str:
+    """An amount as a case holds it: without separators."""
+    return f"{Decimal(amount).scaleb(-EXPONENTS.get(currency, 2))} {currency}"
+
+
 def parse_rate(text: str) -> int:
     """``24%`` or ``0.24`` in units of 10^-8; raises ValueError for another form or finer steps."""
     found = _RATE.fullmatch(text)

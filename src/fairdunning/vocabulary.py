@@ -66,6 +66,8 @@ class Fact:
             return self.unknown()
         if written == "none" and self.optional:
             return v.nothing(self.type)
+        if written == "none" and "none" not in self.words and self.type != "timetable":
+            raise ValueError(Text("cannot be none: write null or leave it out when it is not known", "不能为 none：不知道时写 null 或省略"))
         try:
             return _DECODERS.get(self.type, _number)(self, written)
         except (ValueError, TypeError, KeyError) as error:

@@ -294,6 +294,8 @@ class Timetable:
 def parse_timetable(written: object) -> Timetable:
     """``{mon-fri: 08:00-20:00, sat: [..], holiday: none}``, a span for every day, or ``none``; raises ValueError."""
     entries = written if isinstance(written, dict) else {"daily": written}
+    if not entries or written == []:
+        raise ValueError(written)
     days: list[Spans] = [()] * 7
     holiday: Spans | None = None
     for name, spans in entries.items():

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fairdunning import starter
 from fairdunning.book import Book
 from fairdunning.casefile import read_case
 from fairdunning.constraint import Constraint, rule_alone
@@ -27,7 +28,7 @@ from fairdunning.screening.screen import content_facts, screen
 from fairdunning.timeline import planned
 from fairdunning.verdict import Verdict
 from fairdunning.vocabulary import Vocabulary, merge, parse_vocabulary, typed
-from fairdunning.yamlfile import Node, Problems
+from fairdunning.yamlfile import Node, Problems, parse
 
 MAX_DOCUMENT = 20 * 1024 * 1024
 EXPECTATIONS = ("wrong", "undecided", "silent", "not_in_force")
@@ -51,28 +52,46 @@ def parse_json(text: str, file: str) -> Any:
     def pairs(entries: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(entries)
         if len(found) < len(entries):
-            raise ValueError("duplicate key")
+            twice = next(key for key, _ in entries if sum(key == k for k, _ in entries) > 1)
+            raise ValueError(f"duplicate key `{twice[:60]}`; keep one")
         return found
 
     def refuse(name: str) -> Any:
-        raise ValueError(name)
+        raise ValueError(f"{name} is no number")
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse)
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=refuse, parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        raise CaseError([Problem(file, 0, "", Text(f"not a valid JSON document: {error}", f"不是有效的 JSON 文档：{error}"))]) from error
+        said = Text("nested too deeply", "嵌套过深") if isinstance(error, RecursionError) else Text(str(error), str(error))
+        line = 0 if re.search(r":\d+$", file) else getattr(error, "lineno", 0)  # a line of JSONL has its number already
+        raise CaseError([Problem(file, line, "", Text(f"not a valid JSON document: {said.en}", f"不是有效的 JSON 文档：{said.zh}"))]) from error
 
 
-def documents(path: str, text: str) -> Iterator[tuple[str, Any]]:
-    """The case documents of a JSON file, or of each line of JSONL, with how problems call them."""
+def _whole(digits: str) -> int:
+    if len(digits) > 30:
+        raise ValueError(f"a number of {len(digits)} digits is too large")
+    return int(digits)
+
+
+def texts(path: str, text: str) -> Iterator[tuple[str, str]]:
+    """The texts of the case documents of a JSON file, or of each line of JSONL, with how problems call them; raises CaseError."""
     if len(text.encode("utf-8", "replace")) > MAX_DOCUMENT:
         raise CaseError([Problem(path, 0, "", Text("larger than 20 MiB; split it", "超过 20 MiB；请拆分"))])
-    lines = [(i, line) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
     if path.endswith(".jsonl") or (path == "-" and len(lines) > 1 and lines[0][1].rstrip().endswith("}")):
-        for i, line in lines:
-            yield f"{path}:{i}", parse_json(line, f"{path}:{i}")
+        yield from ((f"{path}:{i}", line) for i, line in lines)
     else:
-        yield path, parse_json(text, path)
+        yield path, text
+
+
+def located(error: CaseError, text: str) -> CaseError:
+    """The same problems with the line of each field in the text of its document, where that can be told."""
+    try:
+        node = parse(text.encode(), "case")
+    except (LoadError, UnicodeEncodeError):
+        return error
+    found = [(p, _line_of(node, p.key)) for p in error.problems]
+    return CaseError([replace(p, line=line) if depth and not p.line else p for p, (line, depth) in found])
 
 
 def engine_for(policy: Policy, choice: str = "both", limit: float = CHECK_SECONDS) -> Engine:
@@ -337,48 +356,9 @@ def judge_alone(document: Any, constraint: Constraint, policy: Policy, file: str
     return _WORDS[worst] if in_force else "not_in_force"
 
 
-_PROFILE = """title: {en: Our house rules, zh: 本机构配置}
-use: ["cn.*", "house.*"]
-"""
-_HOUSE = """# House rules of our own: stricter than the law, never looser.
-zone: Asia/Shanghai
-clock: authority
-sources:
-  board: {title: {en: Decision of the board, zh: 董事会决定}, body: our board, from: 2026-01-01}
-constraints:
-  calls:
-    rule: contact/too-many-conversations
-    force: guidance
-    confidence: text
-    checked_on: 2026-01-01
-    values:
-      2026-01-01: {cap: 2, cite: "board decision 1"}
-"""
-_CASES = """given:
-  action: {id: A1, kind: call, at: "2026-11-23T10:00:00+08:00", person: P1, address: N1, debts: [D1], purpose: demand}
-  persons: [{id: P1, roles: [debtor]}]
-  debts: [{id: D1, kind: online_consumer_loan, due: 2026-10-05}]
-  history: {complete_since: 2026-01-01}
-cases:
-  - name: second conversation was the last
-    constraint: calls
-    given:
-      events:
-        - {id: E1, kind: call, at: "2026-11-23T08:30:00+08:00", direction: outbound, outcome: conversation, person: P1}
-        - {id: E2, kind: call, at: "2026-11-23T09:30:00+08:00", direction: outbound, outcome: conversation, person: P1}
-    expect: wrong
-  - name: one conversation so far
-    constraint: calls
-    given:
-      events:
-        - {id: E1, kind: call, at: "2026-11-23T08:30:00+08:00", direction: outbound, outcome: conversation, person: P1}
-    expect: silent
-"""
-
-
 def init(folder: Path) -> list[Path]:
     """Makes an organisation's folder; refuses to overwrite anything."""
-    files = {"profiles/house.yaml": _PROFILE, "house/contact.yaml": _HOUSE, "house/contact.cases.yaml": _CASES}
+    files = {"profiles/house.yaml": starter.PROFILE, "house/contact.yaml": starter.HOUSE, "house/contact.cases.yaml": starter.CASES}
     made = []
     for name in files:
         if (folder / name).exists():
