@@ -16,7 +16,6 @@ import contextlib
 import itertools
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -40,8 +39,8 @@ from fairdunning.web.api import Check
 
 PROFILE = "cn-consumer-finance-company-strict"
 NOON = when.parse_datetime("2026-11-24T12:00:00+08:00")
-SOCKETS, SECONDS = 64, 8.0
-PER_DEBTOR = 50
+SOCKETS, SECONDS, IDLE = 64, 8.0, 3.0
+PER_DEBTOR = 10
 HERE = Path(__file__).resolve()
 
 
@@ -77,12 +76,16 @@ class Load:
 
 async def _worker(port: int, jobs: asyncio.Queue[tuple[float, bytes] | None], load: Load) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    used = time.perf_counter()
     while (job := await jobs.get()) is not None:
         due, request = job
-        load.sent_late = max(load.sent_late, 0.0)
+        if time.perf_counter() - used > IDLE:  # the server closes what is idle for five seconds
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request)
         status, body = await _answer(reader)
-        load.latencies.append((time.perf_counter() - due) * 1000)
+        used = time.perf_counter()
+        load.latencies.append((used - due) * 1000)
         load.outcomes[_outcome(status, body)] += 1
     writer.close()
 
@@ -198,12 +201,12 @@ def case(debtor: int, at: int, number: str) -> dict[str, Any]:
     }
 
 
-def requests(path: str, debtors: int, key: str = "", seed: int = 0) -> Iterator[bytes]:
-    """Reservations over many debtors; now and then the same one again, so that caps are met."""
-    rng = random.Random(seed)
+def requests(path: str, debtors: int, key: str = "") -> Iterator[bytes]:
+    """Reservations of one debtor after the other, the next day from the first again; one in fifty goes to the same ten, so that caps are met."""
     for i in itertools.count():
-        who, at = rng.randrange(debtors), NOON + i % 20_000
-        body = {"case": case(who, at, f"A{seed}-{i}")}
+        who, day = (i // 50 % 10, 0) if i % 50 == 0 else (i % debtors, i // debtors)
+        at = NOON + day * 86400 + i % 20_000
+        body = {"case": case(who, at, f"A{i}")}
         zone = when.zone("Asia/Shanghai")
         body["reserve"] = {"not_before": zone.format(at), "not_after": zone.format(at + 30)}
         data = json.dumps(body).encode()
@@ -212,11 +215,11 @@ def requests(path: str, debtors: int, key: str = "", seed: int = 0) -> Iterator[
 
 
 def fill(store: Store, events: int) -> int:
-    """A ledger of so many events, fifty for each debtor; returns how many debtors there are."""
+    """A ledger of so many events, ten for each debtor; returns how many debtors there are."""
     debtors, part = max(1, events // PER_DEBTOR), []
     for number in range(debtors * PER_DEBTOR):
         debtor, turn = divmod(number, PER_DEBTOR)
-        at = NOON - (turn + 2) * 5 * 86400 // 2
+        at = NOON - (turn + 2) * 5 * 86400
         entry = {"id": f"E{number}", "kind": "call", "direction": "outbound", "outcome": "no_answer" if turn % 3 else "conversation",
                  "person": f"C{debtor}", "address": f"N{debtor}", "counts_for": [f"D{debtor}"], "at": when.zone("UTC").format(at)}
         part.append((f"C{debtor}", at, entry))
@@ -274,9 +277,10 @@ def measure(name: str, url: str, floor_url: str, processes: int, events: int, fo
     with contextlib.ExitStack() as stack:
         serve = ("-m", "fairdunning", "serve", "--store", url, "--signing-key", str(folder / "key"), "--rate", "1000000", "--port")
         ports = [stack.enter_context(server(*serve)) for _ in range(processes)]
-        run(ports, requests("/v1/checks", debtors, key, 1), 10, 3)
-        own = saturation(ports, requests("/v1/checks", debtors, key, 2))
-        halves = [(share, run(ports, requests("/v1/checks", debtors, key, 3 + i), share)) for i, share in enumerate((empty / 2, own / 2, own / 4))]
+        asked = requests("/v1/checks", debtors, key)
+        run(ports, asked, 10, 3)
+        own = saturation(ports, asked)
+        halves = [(share, run(ports, asked, share)) for share in (own / 4, own / 2, empty / 2)]
     print(f"  service                {own:7.0f}/s, {own / empty:.2f} of the empty endpoint")
     for share, load in halves:
         print(f"    at {share:7.0f}/s          {load.said()}   (p99 - empty p99: {load.p(.99) - floor.p(.99):+.1f} ms)", flush=True)
