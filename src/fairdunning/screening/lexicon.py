@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairdunning.errors import LoadError, did_you_mean
+from fairdunning.errors import LoadError, Problem, Text, did_you_mean
 from fairdunning.folder import known, shipped
 from fairdunning.screening.model import Model, Signals, read_model, signals
 from fairdunning.screening.normalise import table
@@ -111,9 +111,17 @@ def load_lexicon(own: Path | None = None, base: Path | None = None) -> Lexicon:
             problems.found += error.problems
     for name in sorted(raw, reverse=True):
         weights = shipped_folder / f"model.{name}.json"
-        lexicon.languages.append(_language(name, raw[name], problems, read_model(weights) if weights.exists() else None))
+        lexicon.languages.append(_language(name, raw[name], problems, _model(weights, problems) if weights.exists() else None))
     problems.raise_if_any()
     return lexicon
+
+
+def _model(path: Path, problems: Problems) -> Model | None:
+    try:
+        return read_model(path)
+    except (ValueError, KeyError, TypeError) as error:
+        problems.found.append(Problem(str(path), 0, "", Text(f"no weights of this version: {error}", f"不是本版本的权重文件：{error}")))
+        return None
 
 
 def _gather(lexicon: Lexicon, raw: dict[str, _Raw], node: Node, problems: Problems) -> None:

@@ -28,14 +28,22 @@ class Signals:
 
 
 @dataclass(frozen=True)
-class Model:
-    """Weights by block and feature. A score of ``flag`` is improper by itself; with a frame's hit, ``clear`` is enough to be improper
-    and ``sure`` to be surely so.
-    """
+class Weights:
+    """Weights by block and feature; a score of ``flag`` says yes."""
 
     weights: dict[str, dict[str, int]]
     bias: int
     flag: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """Whether a text is improper, and whether it claims what only the facts of a case can tell. With a frame's hit a score of ``clear``
+    is enough to be improper and ``sure`` to be surely so. ``kinds`` weighs kinds of wrong by feature.
+    """
+
+    improper: Weights
+    claim: Weights
     clear: int
     sure: int
     kinds: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -44,7 +52,8 @@ class Model:
 
 def read_model(path: Path) -> Model:
     """The model in a JSON file; raises ValueError when it is none."""
-    return Model(**json.loads(path.read_text("utf-8")))
+    document = json.loads(path.read_text("utf-8"))
+    return Model(**document | {part: Weights(**document[part]) for part in ("improper", "claim")})
 
 
 def signals(language: str, lists: dict[str, list[str]]) -> Signals:
@@ -141,19 +150,23 @@ def root(names: set[str]) -> float:
     return sqrt(max(len(names), _FEW))
 
 
-def score(found: dict[str, set[str]], model: Model) -> int:
-    """How improper a text is; each block counts by the root of its size."""
-    total = float(model.bias)
+def score(found: dict[str, set[str]], by: Weights) -> int:
+    """The sum of the weights of what was found; each block counts by the root of its size."""
+    total = float(by.bias)
     for block, names in found.items():
         if names:
-            weigh = model.weights[block].get
-            total += sum(weigh(n, 0) for n in names) / root(names)
+            weights = by.weights.get(block, {})
+            total += sum(map(weights.__getitem__, names & weights.keys())) / root(names)
     return round(total)
 
 
 def kinds(found: dict[str, set[str]], model: Model) -> list[str]:
     """The kinds of wrong whose own score is above zero, the most likely first; the most likely one when none is."""
     names = set().union(*found.values())
-    scores = {kind: model.kind_bias[kind] + sum(weights.get(n, 0) for n in names) / root(names) for kind, weights in model.kinds.items()}
+    sums = dict.fromkeys(model.kind_bias, 0)
+    for name in names & model.kinds.keys():
+        for kind, weight in model.kinds[name].items():
+            sums[kind] += weight
+    scores = {kind: model.kind_bias[kind] + total / root(names) for kind, total in sums.items()}
     ranked = sorted(scores, key=lambda k: -scores[k])
     return [k for k in ranked if scores[k] > 0] or ranked[:1]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from fairdunning.errors import Text
 from fairdunning.screening.lexicon import Frame, Kind, Language, Lexicon
-from fairdunning.screening.model import Model, features, kinds, score
+from fairdunning.screening.model import Model, Weights, features, kinds, score
 from fairdunning.screening.normalise import Plain, normalise
 
 MAX_CHARACTERS = 20_000
@@ -27,6 +27,8 @@ _WRITTEN = {"zh": re.compile("[\u3400-\u9fff]"), "en": re.compile("[a-z]{2}[^\u3
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 _CHINESE = re.compile("[\u3400-\u9fff]")
 _LATIN = re.compile("[a-z]")
+# a name may be any word, and gateways add the signature: that nobody is named is never sure
+_NAMES = frozenset({"organisation", "creditor"})
 GUARD = {"zh": 12, "en": 24}
 
 
@@ -102,20 +104,19 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
         return Screening(unscreenable=reason)
     plain = normalise(text, lexicon.spellings, lexicon.single)
     spaced = f" {_NO_WORD.sub(' ', plain.text)} "
+    written = [x for x in lexicon.languages if _WRITTEN[x.name].search(plain.text)]
     approved = next((t.id for t in lexicon.templates if t.fits(text)), None)
-    hits = sorted(_found(text, plain, lexicon), key=lambda e: e[0].start) if approved is None else []
-    discloses = any(language.discloses.within(plain.text, spaced) for language in lexicon.languages)
-    if discloses and any(language.marketing.within(plain.text, spaced) for language in lexicon.languages):
-        advertising = frozenset({"advertising"})
-    else:
-        advertising = frozenset()
+    hits = sorted(_found(text, plain, written, lexicon.kinds), key=lambda e: e[0].start) if approved is None else []
+    discloses = any(x.discloses.within(plain.text, spaced) for x in written)
+    sells = discloses and any(x.marketing.within(plain.text, spaced) for x in written)
+    advertising = frozenset({"advertising"} if sells else ())
     return Screening(
         tuple(h for h, _ in hits),
         advertising.union(*(k.tags for h, k in hits if h.sure)),
         frozenset().union(*(k.claims for h, k in hits if h.sure)),
         advertising.union(*(k.tags for _, k in hits)),
         frozenset().union(*(k.claims for _, k in hits)),
-        frozenset(k for lang in lexicon.languages for k, words in lang.says.items() if words.within(plain.text, spaced)),
+        frozenset(k for x in written for k, words in x.says.items() if words.within(plain.text, spaced)),
         discloses,
         tuple(_amounts(plain.text)),
         tuple(m[0] for m in _DATE.finditer(plain.text)),
@@ -123,15 +124,20 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
     )
 
 
-def _found(text: str, plain: Plain, lexicon: Lexicon) -> Iterator[tuple[Hit, Kind]]:
+def _found(text: str, plain: Plain, written: list[Language], known: dict[str, Kind]) -> Iterator[tuple[Hit, Kind]]:
     """What frames find in each language written, and what only the weights find in the one that is written most."""
     main = _main_language(plain.text)
-    for language in (x for x in lexicon.languages if _WRITTEN[x.name].search(plain.text)):
+    for language in written:
         weighed = _weighed(plain.text, language) if language.name == main else None
         framed = list(_framed(text, plain, language, weighed))
         yield from framed
-        if weighed and not any(not h.conditional for h, _ in framed) and weighed.score >= weighed.model.flag:
-            yield from _by_weights(text, plain, language, weighed, lexicon.kinds)
+        if weighed is None:
+            continue
+        if weighed.score >= weighed.model.improper.flag:
+            if all(h.conditional for h, _ in framed):
+                yield from _by_weights(text, plain, language, weighed, known, weighed.model.improper)
+        elif not framed and score(weighed.found, weighed.model.claim) >= weighed.model.claim.flag:
+            yield from _by_weights(text, plain, language, weighed, known, weighed.model.claim)
 
 
 class Weighed(NamedTuple):
@@ -152,16 +158,21 @@ def _weighed(text: str, language: Language) -> Weighed | None:
     if language.model is None:
         return None
     found = features(text, language.signals)
-    return Weighed(language.model, found, score(found, language.model))
+    return Weighed(language.model, found, score(found, language.model.improper))
 
 
-def _by_weights(text: str, plain: Plain, language: Language, weighed: Weighed, known: dict[str, Kind]) -> Iterator[tuple[Hit, Kind]]:
-    """What only the weights found: the sentence that weighs most, under each kind of wrong it may be."""
+def _by_weights(
+    text: str, plain: Plain, language: Language, weighed: Weighed, known: dict[str, Kind], by: Weights
+) -> Iterator[tuple[Hit, Kind]]:
+    """What only the weights found: the sentence that weighs most, under each kind of wrong (or of claim) it may be."""
     sentences = _sentences(plain.text)
-    heaviest = max(sentences, key=lambda s: score(features(plain.text[s[0] : s[1]], language.signals), weighed.model))
+    heaviest = max(sentences, key=lambda s: score(features(plain.text[s[0] : s[1]], language.signals), by))
     first, last = plain.original(*heaviest)
+    claimed = by is weighed.model.claim
     for kind in kinds(weighed.found, weighed.model):
-        yield Hit(kind, first, last, text[first:last], "weights", False, language.name), known[kind]
+        facts = Kind(frozenset(), known[kind].claims) if claimed else known[kind]
+        if facts.tags or facts.claims:
+            yield Hit(kind, first, last, text[first:last], "weights", False, language.name, claimed), facts
 
 
 def _unscreenable(text: str) -> Text | None:
@@ -206,7 +217,7 @@ def _framed(text: str, plain: Plain, language: Language, weighed: Weighed | None
             seen.add((frame.id, start))
             first, last = plain.original(start + match.start(), start + match.end())
             conditional = any(language.contexts[c].search(plain.text) for c in frame.conditional)
-            conditional |= second is not None and not frame.tags and second.score < second.model.flag
+            conditional |= second is not None and not frame.tags and second.score < second.model.improper.flag
             sure = frame.sure and (second is None or second.score >= second.model.sure)
             yield Hit(frame.category, first, last, text[first:last], frame.id, sure, language.name, conditional), Kind(frame.tags, frame.claims)
 
@@ -253,7 +264,7 @@ def content_facts(found: Screening) -> dict[str, Any]:
     return {
         "tags": {"sure": sorted(found.tags), "may": sorted(found.may_tags | found.tags)},
         "claims": {"sure": sorted(found.claims), "may": sorted(found.may_claims)},
-        "says": sorted(found.says),
+        "says": {"sure": sorted(found.says), "may": sorted(found.says | _NAMES)},
         "discloses_debt": found.discloses_debt,
         "amounts": amounts,
     }
