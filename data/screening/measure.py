@@ -15,6 +15,8 @@ from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.evaluate import evaluate
 from fairdunning.policy import load
 from fairdunning.screening.lexicon import Lexicon, load_lexicon
+from fairdunning.screening.model import features, score
+from fairdunning.screening.normalise import normalise
 from fairdunning.screening.screen import Screening, screen
 
 PROFILES = ("cn-consumer-finance-company", "cn-consumer-finance-company-strict")
@@ -91,8 +93,22 @@ def measure(language: str, lexicon: Lexicon, *, errors: bool) -> None:
         told = "; ".join(f"{label}: {dict(sorted(c.items()))}" for label, c in sorted(outcomes(messages, profile).items()))
         print(f"\n`check` as an SMS under {profile}: {told}")
     if errors:
-        print("\nFalse:", *(f"- {m.text}" for m, f in zip(messages, found, strict=True) if m.label == "proper" and f.improper), sep="\n")
-        print("\nMissed:", *(f"- {m.text}" for m, f in zip(messages, found, strict=True) if m.label == "improper" and not f.improper), sep="\n")
+        list_errors(language, messages, found, lexicon)
+
+
+def list_errors(language: str, messages: list[corpora.Message], found: list[Screening], lexicon: Lexicon) -> None:
+    """Prints every false alarm and the ten worst misses, the most mistaken first."""
+    known = next(x for x in lexicon.languages if x.name == language)
+
+    def weight(message: corpora.Message) -> int:
+        plain = normalise(message.text, lexicon.spellings, lexicon.single).text
+        return score(features(plain, known.signals), known.model.improper) if known.model else 0
+
+    pairs = list(zip(messages, found, strict=True))
+    false = sorted((m for m, f in pairs if m.label == "proper" and f.improper), key=weight, reverse=True)
+    missed = sorted((m for m, f in pairs if m.label == "improper" and not f.improper), key=weight)
+    print("\nFalse alarms:\n", *(f"- {m.text}" for m in false), sep="\n")
+    print(f"\nThe ten worst of {len(missed)} misses:\n", *(f"- {m.text} ({', '.join(m.kinds)})" for m in missed[:10]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def _sentences(text: str) -> list[tuple[int, int]]:
 def _framed(text: str, plain: Plain, language: Language, weighed: Weighed | None) -> Iterator[tuple[Hit, Kind]]:
     """Hits of frames. The weights are the second key: what they find clean is no hit, and only what they find improper is sure."""
     anchors = _anchors(plain.text, language)
-    tried = {(frame.id, pattern): (frame, pattern) for a in anchors for frame, pattern in language.index.get(a, ())}
+    tried = {id(pattern): (frame, pattern) for a in anchors for frame, pattern in language.index.get(a, ())}
     if not tried:
         return
     seen: set[tuple[str, int]] = set()
