@@ -1,17 +1,25 @@
 """What a message says: phrases of the fact base, an own split, evasions, bad input, and the verdict that follows."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data/screening"))
+
+import corpora
+
 from fairdunning import workflow
+from fairdunning.errors import LoadError
+from fairdunning.folder import read_folder
 from fairdunning.screening.lexicon import load_lexicon
 from fairdunning.screening.screen import screen
+from fairdunning.screening.template import digest
 
 ROOT = Path(__file__).resolve().parents[1]
 PHRASES = yaml.safe_load((ROOT / "tests/data/cn-phrases.yaml").read_text())
-SPLIT = yaml.safe_load((ROOT / "data/screening/own-split.yaml").read_text())
 THREATS = [e["text"] for e in PHRASES["prohibited"]]
 
 
@@ -20,27 +28,37 @@ def lexicon():
     return load_lexicon()
 
 
-def test_every_prohibited_phrase_is_found_in_its_category(lexicon):
-    """Each phrase is improper; one in a hundred may be found under a neighbouring category."""
+def test_every_prohibited_phrase_is_found(lexicon):
+    """Each seed phrase is improper, nine in ten in their own category."""
     found = [(e, {h.category for h in screen(e["text"], lexicon).hits}) for e in PHRASES["prohibited"]]
 
     assert [] == [e["text"] for e, categories in found if not categories]
-    assert 1 >= sum(e["category"] not in categories for e, categories in found)
+    assert 0.1 * len(found) >= sum(e["category"] not in categories for e, categories in found)
 
 
-def test_no_permitted_phrase_is_improper(lexicon):
+def test_permitted_phrases_are_not_improper(lexicon):
     """Look-alikes that the law permits are not improper; a claim that can be checked is left to the facts."""
     assert [] == [e["text"] for e in PHRASES["permitted"] if screen(e["text"], lexicon).improper]
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_own_split(lexicon, language):
-    """Recall and precision on messages written apart from the lexicon (it was tuned on them once: docs/screening.md)."""
-    found = [("i" in e, screen(e.get("i") or e["p"], lexicon).improper) for e in SPLIT[language]]
-    hits = sum(improper and said for improper, said in found)
+@pytest.mark.parametrize(("language", "recall", "precision"), [("zh", 0.85, 0.92), ("en", 0.6, 0.88)])
+def test_own_split(lexicon, language, recall, precision):
+    """What docs/screening.md reports of messages that trained nothing does not get worse unseen; nothing proper may be sure."""
+    messages = [m for m in corpora.read("eval", language) if m.label != "claim"]
+    found = [(m.label == "improper", screen(m.text, lexicon)) for m in messages]
+    hits = sum(improper and said.improper for improper, said in found)
 
-    assert hits >= 0.9 * sum(improper for improper, _ in found)
-    assert hits >= 0.95 * sum(said for _, said in found)
+    assert hits >= recall * sum(improper for improper, _ in found)
+    assert hits >= precision * sum(said.improper for _, said in found)
+    assert not any(h.sure and not h.conditional for improper, said in found for h in said.hits if not improper)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_near_duplicates_across_the_split(language):
+    """No evaluation message shares as much as half of its 5-grams with one that trained the weights."""
+    alike, one, other = corpora.closest(corpora.read("eval", language), corpora.read("train", language))
+
+    assert alike < 0.5, (one, other)
 
 
 def wide(text):
@@ -48,7 +66,7 @@ def wide(text):
 
 
 def traditional(text, lexicon):
-    back = {s: t for t, s in lexicon.traditional.items()}
+    back = {s: chr(t) for t, s in lexicon.single.items() if "\u3400" <= chr(t) <= "\u9fff"}
     return "".join(back.get(c, c) for c in text)
 
 
@@ -136,3 +154,117 @@ def test_an_amount_in_another_currency_is_unknown_not_an_error(policy, call):
 
     assert "flag" == verdict.outcome.word
     assert "cn.consumer-protection.amount-above-ledger" in {f.constraint for f in verdict.findings}
+
+
+TEMPLATE = "【某消费金融】{name}您好，您应还{amount}，到期日{date}，详询{phone}。"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """An organisation's lexicon: a phrase of its own, and an approved template."""
+    folder = tmp_path / "rules/content/lexicon"
+    folder.mkdir(parents=True)
+    (folder / "house.yaml").write_text(
+        "language: zh\n"
+        'frames: [{id: house.nickname, category: insult, gives: {tags: [insult]}, patterns: ["拖拉机客户"]}]\n'
+        f'templates: [{{id: reminder, text: "{TEMPLATE}", approved: "{digest(TEMPLATE)}"}},\n'
+        '  {id: changed, text: "再不还{amount}就打断你的腿", approved: "sha256:0"}]\n'
+    )
+    return load_lexicon(tmp_path)
+
+
+def fill(name="张三", amount="3,066.20元", date="2026年11月25日", phone="400-000-0000"):
+    return TEMPLATE.format(name=name, amount=amount, date=date, phone=phone)
+
+
+def test_a_template_filled_by_its_types_is_approved(own):
+    """Its statements and amounts are read all the same."""
+    found = screen(fill(), own)
+
+    assert ("reminder", ()) == (found.template, found.hits)
+    assert "balance" in found.says
+    assert ("3066.20 CNY",) == found.amounts
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        {"name": "张三，你等着坐牢吧"},
+        {"name": "张" * 21},
+        {"amount": "很多钱"},
+        {"date": "马上"},
+        {"phone": "你家人的电话"},
+    ],
+)
+def test_a_fill_outside_its_type_is_screened(own, slots):
+    """Like any text."""
+    assert screen(fill(**slots), own).template is None
+
+
+def test_a_changed_template_is_screened(own):
+    """A hash of another text approves nothing."""
+    found = screen("再不还100元就打断你的腿", own)
+
+    assert found.template is None
+    assert found.improper
+
+
+def test_an_own_phrase_needs_no_second_key(own):
+    """What an organisation forbids itself is sure, whatever the weights say."""
+    hit = screen("尊敬的拖拉机客户，您好，感谢您的支持", own).hits[0]
+
+    assert ("house.nickname", True) == (hit.frame, hit.sure)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{id: a, text: \"您好{nmae}\", approved: x}", "unknown slot `nmae`"),
+        ("{id: a, text: \"您好\"}", "a template needs"),
+    ],
+)
+def test_a_wrong_template_is_refused(tmp_path, entry, said):
+    """With what is wrong and a hint."""
+    folder = tmp_path / "rules/content/lexicon"
+    folder.mkdir(parents=True)
+    (folder / "house.yaml").write_text(f"templates: [{entry}]\n")
+
+    with pytest.raises(LoadError) as error:
+        load_lexicon(tmp_path)
+    assert any(said in p.text.en for p in error.value.problems)
+
+
+def test_weights_alone_flag_and_never_block(policy, call):
+    """A paraphrase that no frame knows makes facts unknown."""
+    text = "你们厂门口那面宣传栏挺显眼，A3彩打一张才三块钱，你照片印出来肯定上镜。"
+    found = screen(text, load_lexicon())
+
+    assert {"weights"} == {h.frame for h in found.hits}
+    assert not any(h.sure for h in found.hits)
+    assert "flag" == workflow.check(sms(call, text), policy, "case").outcome.word
+
+
+def test_weights_are_part_of_the_digest(tmp_path):
+    """Other weights are another policy."""
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    before = read_folder(base=tmp_path).digest
+    (tmp_path / "rules/content/lexicon/model.zh.json").write_text("{}")
+
+    assert read_folder(base=tmp_path).digest != before
+
+
+RIGHTS = [
+    ("如您在11月30日前仍未还款，我方可能依法向有管辖权的人民法院起诉。", {}),
+    ("【某消费金融】经您书面授权，逾期信息将依规报送金融信用信息基础数据库。", {"consent": {"furnish_written": True}}),
+    ("【某消费金融】我方已向法院起诉，法院已立案，案号（2026）某0101民初456号。", {"suit": {"accepted_on": "2026-11-01", "case_number": "1"}}),
+]
+
+
+@pytest.mark.parametrize(("text", "facts"), RIGHTS)
+def test_truthful_statements_of_rights_never_block(policy, call, text, facts):
+    """Nor do they without the facts; with them nothing is left of the claim."""
+    without = workflow.check(sms(call, text), policy, "case")
+    told = workflow.check({**sms(call, text), **facts}, policy, "case")
+
+    assert "block" not in {without.outcome.word, told.outcome.word}

@@ -16,6 +16,7 @@ from fairdunning.errors import LoadError
 from fairdunning.policy import load
 from fairdunning.screening.screen import Screening
 from fairdunning.screening.screen import screen as screen_text
+from fairdunning.screening.template import digest, example
 
 
 @click.command()
@@ -24,10 +25,14 @@ from fairdunning.screening.screen import screen as screen_text
 @folder_option
 @lang_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON / 以 JSON 输出")
-def screen(text: str, profile: str, own: Path | None, lang: str, as_json: bool) -> None:
+@click.option("--template", "as_template", is_flag=True, help="TEXT has slots: try examples, print its hash / 文本为模板")
+def screen(text: str, profile: str, own: Path | None, lang: str, as_json: bool, as_template: bool) -> None:
     """Say what is wrong in TEXT, or in the file of that name (- reads standard input); exit 0 nothing, 3 something / 筛查文本."""
     try:
         content = _content(text)
+        if as_template:
+            click.echo(f"approved: {digest(content)}", err=as_json)
+            content = example(content)
         found = screen_text(content, workflow.lexicon(own))
         if as_json:
             click.echo(json.dumps(found.document(), ensure_ascii=False))

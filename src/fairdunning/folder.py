@@ -49,6 +49,8 @@ def read_folder(own: Path | None = None, base: Path | None = None) -> Folder:
     """Reads the shipped files (or those under ``base``) and, over them, an organisation's own; problems are noted in the folder."""
     base = base or shipped()
     folder = Folder(places=(base, own))
+    for path in sorted((base / "rules" / "content" / "lexicon").glob("*.json")):
+        _keep(folder, f"rules/content/lexicon/{path.name}", path)  # the weights of the screening
     places = [(p, "rules", n) for p, n in _files(base / "rules")]
     places += [(p, "policies", n) for p, n in _files(base / "policies")]
     if own is not None:

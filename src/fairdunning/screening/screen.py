@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from fairdunning.errors import Text
-from fairdunning.screening.lexicon import Frame, Language, Lexicon
+from fairdunning.screening.lexicon import Frame, Kind, Language, Lexicon
+from fairdunning.screening.model import Model, Weights, features, kinds, score
 from fairdunning.screening.normalise import Plain, normalise
 
 MAX_CHARACTERS = 20_000
@@ -22,6 +24,11 @@ _DATE = re.compile(rf"\d{{4}}[年/-]\d{{1,2}}[月/-]\d{{1,2}}日?|\d{{1,2}}月\d
 _CLAUSE_END = re.compile(r"[，。；！？,.;!?\n]")
 # a language is looked for only where the text has words of it
 _WRITTEN = {"zh": re.compile("[\u3400-\u9fff]"), "en": re.compile("[a-z]{2}[^\u3400-\u9fff]*[a-z]{2}")}
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+_CHINESE = re.compile("[\u3400-\u9fff]")
+_LATIN = re.compile("[a-z]")
+# a name may be any word, and gateways add the signature: that nobody is named is never sure
+_NAMES = frozenset({"organisation", "creditor"})
 GUARD = {"zh": 12, "en": 24}
 
 
@@ -69,6 +76,7 @@ class Screening:
     amounts: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
     unscreenable: Text | None = None
+    template: str | None = None
 
     @property
     def improper(self) -> bool:
@@ -85,6 +93,7 @@ class Screening:
             "dates": list(self.dates),
             "discloses_debt": self.discloses_debt,
             "unscreenable": self.unscreenable._asdict() if self.unscreenable else None,
+            "template": self.template,
         }
 
 
@@ -93,27 +102,77 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
     reason = _unscreenable(text)
     if reason is not None:
         return Screening(unscreenable=reason)
-    plain = normalise(text, lexicon.spellings, lexicon.traditional)
-    hits: dict[tuple[str, int], tuple[Hit, Frame]] = {}
-    for language in (x for x in lexicon.languages if _WRITTEN[x.name].search(plain.text)):
-        for start, end in _sentences(plain.text):
-            for hit, frame in _hits(text, plain, start, end, language):
-                hits.setdefault((hit.frame, hit.start), (hit, frame))
-    found = [h for _, h in sorted(hits.items(), key=lambda e: e[1][0].start)]
-    marketing = any(language.marketing.search(plain.text) for language in lexicon.languages)
-    discloses = any(language.discloses.search(plain.text) for language in lexicon.languages)
-    tags = frozenset().union(*(f.tags for h, f in found if h.sure)) | (frozenset({"advertising"}) if marketing and discloses else frozenset())
+    plain = normalise(text, lexicon.spellings, lexicon.single)
+    spaced = f" {_NO_WORD.sub(' ', plain.text)} "
+    written = [x for x in lexicon.languages if _WRITTEN[x.name].search(plain.text)]
+    approved = next((t.id for t in lexicon.templates if t.fits(text)), None)
+    hits = sorted(_found(text, plain, written, lexicon.kinds), key=lambda e: e[0].start) if approved is None else []
+    discloses = any(x.discloses.within(plain.text, spaced) for x in written)
+    sells = discloses and any(x.marketing.within(plain.text, spaced) for x in written)
+    advertising = frozenset({"advertising"} if sells else ())
     return Screening(
-        tuple(h for h, _ in found),
-        tags,
-        frozenset().union(*(f.claims for h, f in found if h.sure)),
-        frozenset().union(*(f.tags for _, f in found)),
-        frozenset().union(*(f.claims for _, f in found)),
-        frozenset(k for lang in lexicon.languages for k, p in lang.says.items() if p.search(plain.text)),
+        tuple(h for h, _ in hits),
+        advertising.union(*(k.tags for h, k in hits if h.sure)),
+        frozenset().union(*(k.claims for h, k in hits if h.sure)),
+        advertising.union(*(k.tags for _, k in hits)),
+        frozenset().union(*(k.claims for _, k in hits)),
+        frozenset(k for x in written for k, words in x.says.items() if words.within(plain.text, spaced)),
         discloses,
         tuple(_amounts(plain.text)),
         tuple(m[0] for m in _DATE.finditer(plain.text)),
+        template=approved,
     )
+
+
+def _found(text: str, plain: Plain, written: list[Language], known: dict[str, Kind]) -> Iterator[tuple[Hit, Kind]]:
+    """What frames find in each language written, and what only the weights find in the one that is written most."""
+    main = _main_language(plain.text)
+    for language in written:
+        weighed = _weighed(plain.text, language) if language.name == main else None
+        framed = list(_framed(text, plain, language, weighed))
+        yield from framed
+        if weighed is None:
+            continue
+        if weighed.score >= weighed.model.improper.flag:
+            if all(h.conditional for h, _ in framed):
+                yield from _by_weights(text, plain, language, weighed, known, weighed.model.improper)
+        elif not framed and score(weighed.found, weighed.model.claim) >= weighed.model.claim.flag:
+            yield from _by_weights(text, plain, language, weighed, known, weighed.model.claim)
+
+
+class Weighed(NamedTuple):
+    """What the weights say of a text."""
+
+    model: Model
+    found: dict[str, set[str]]
+    score: int
+
+
+def _main_language(text: str) -> str:
+    """The language that the weights read: Chinese when a good part of the letters are."""
+    chinese = len(_CHINESE.findall(text))
+    return "zh" if 4 * chinese >= len(_LATIN.findall(text)) and chinese else "en"
+
+
+def _weighed(text: str, language: Language) -> Weighed | None:
+    if language.model is None:
+        return None
+    found = features(text, language.signals)
+    return Weighed(language.model, found, score(found, language.model.improper))
+
+
+def _by_weights(
+    text: str, plain: Plain, language: Language, weighed: Weighed, known: dict[str, Kind], by: Weights
+) -> Iterator[tuple[Hit, Kind]]:
+    """What only the weights found: the sentence that weighs most, under each kind of wrong (or of claim) it may be."""
+    sentences = _sentences(plain.text)
+    heaviest = max(sentences, key=lambda s: score(features(plain.text[s[0] : s[1]], language.signals), by))
+    first, last = plain.original(*heaviest)
+    claimed = by is weighed.model.claim
+    for kind in kinds(weighed.found, weighed.model):
+        facts = Kind(frozenset(), known[kind].claims) if claimed else known[kind]
+        if facts.tags or facts.claims:
+            yield Hit(kind, first, last, text[first:last], "weights", False, language.name, claimed), facts
 
 
 def _unscreenable(text: str) -> Text | None:
@@ -137,39 +196,43 @@ def _sentences(text: str) -> list[tuple[int, int]]:
     return [m.span() for m in _SENTENCE.finditer(text)]
 
 
-def _hits(text: str, plain: Plain, start: int, end: int, language: Language) -> list[tuple[Hit, Frame]]:
-    """Hits in one sentence; a warning or a report of what others said silences it, a negation just before silences one hit."""
-    sentence = plain.text[start:end]
-    if language.contexts["warning"].search(sentence) or language.contexts["reported"].search(sentence):
-        return []
-    found = []
-    for frame in language.frames:
-        if frame.debt and not language.discloses.search(plain.text):
+def _framed(text: str, plain: Plain, language: Language, weighed: Weighed | None) -> Iterator[tuple[Hit, Kind]]:
+    """Hits of frames. The weights are the second key: what they find clean is no hit, and only what they find improper is sure."""
+    anchors = _anchors(plain.text, language)
+    tried = {id(pattern): (frame, pattern) for a in anchors for frame, pattern in language.index.get(a, ())}
+    if not tried:
+        return
+    seen: set[tuple[str, int]] = set()
+    for start, end in _sentences(plain.text):
+        sentence = plain.text[start:end]
+        if language.contexts["warning"].search(sentence) or language.contexts["reported"].search(sentence):
             continue
-        match = frame.pattern.search(sentence)
-        if (
-            match is None
-            or any(language.contexts[c].search(sentence) for c in frame.unless)
-            or (not frame.denial and _negated(sentence, match, language))
-        ):
-            continue
-        first, last = plain.original(start + match.start(), start + match.end())
-        found.append(
-            (
-                Hit(
-                    frame.category,
-                    first,
-                    last,
-                    text[first:last],
-                    frame.id,
-                    frame.sure,
-                    language.name,
-                    any(language.contexts[c].search(plain.text) for c in frame.conditional),
-                ),
-                frame,
-            )
-        )
-    return found
+        for frame, pattern in tried.values():
+            match = pattern.search(sentence)
+            if match is None or (frame.id, start) in seen or _silenced(frame, sentence, match, language):
+                continue
+            second = None if frame.own else weighed
+            if second and frame.tags and second.score < second.model.clear:
+                continue
+            seen.add((frame.id, start))
+            first, last = plain.original(start + match.start(), start + match.end())
+            conditional = any(language.contexts[c].search(plain.text) for c in frame.conditional)
+            conditional |= second is not None and not frame.tags and second.score < second.model.improper.flag
+            sure = frame.sure and (second is None or second.score >= second.model.sure)
+            yield Hit(frame.category, first, last, text[first:last], frame.id, sure, language.name, conditional), Kind(frame.tags, frame.claims)
+
+
+def _anchors(text: str, language: Language) -> set[str]:
+    """The beginnings a pattern may need: words in English, two characters in Chinese."""
+    if language.name == "en":
+        return {"", *_NO_WORD.split(text)}
+    return {"", *(text[i : i + 2] for i in range(len(text) - 1)), *text}
+
+
+def _silenced(frame: Frame, sentence: str, match: re.Match[str], language: Language) -> bool:
+    if any(language.contexts[c].search(sentence) for c in frame.unless):
+        return True
+    return not frame.denial and _negated(sentence, match, language)
 
 
 def _negated(sentence: str, match: re.Match[str], language: Language) -> bool:
@@ -188,9 +251,7 @@ def _amounts(text: str) -> list[str]:
     for match in _AMOUNT.finditer(text):
         if match["before"] or match["unit"]:
             number = match["number"].replace(",", "")
-            currency = {"$": "USD", "£": "GBP", "€": "EUR", "₹": "INR", "usd": "USD", "dollars": "USD"}.get(
-                match["before"] or match["unit"] or "", "CNY"
-            )
+            currency = _CURRENCIES.get(match["before"] or match["unit"] or "", "CNY")
             found.append(f"{Decimal(number) * (10000 if match['unit'] == '万元' else 1):.2f} {currency}")
     return found
 
@@ -203,7 +264,7 @@ def content_facts(found: Screening) -> dict[str, Any]:
     return {
         "tags": {"sure": sorted(found.tags), "may": sorted(found.may_tags | found.tags)},
         "claims": {"sure": sorted(found.claims), "may": sorted(found.may_claims)},
-        "says": sorted(found.says),
+        "says": {"sure": sorted(found.says), "may": sorted(found.says | _NAMES)},
         "discloses_debt": found.discloses_debt,
         "amounts": amounts,
     }

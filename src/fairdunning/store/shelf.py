@@ -16,7 +16,7 @@ def unpacked(files: list[list[str]]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="fairdunning-") as place:
         base = Path(place).resolve()
         for name, text in files:
-            path = (base / f"{name}.yaml").resolve()
+            path = (base / (name if name.endswith(".json") else f"{name}.yaml")).resolve()
             if not path.is_relative_to(base):
                 raise StoreError(Text(f"`{name}` is no name of a policy file", f"`{name}` 不是策略文件名"))
             path.parent.mkdir(parents=True, exist_ok=True)
