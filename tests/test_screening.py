@@ -146,14 +146,14 @@ def test_an_ordinary_reminder_is_allowed(policy, call):
 
 
 def test_an_amount_in_another_currency_is_unknown_not_an_error(policy, call):
-    """A text that names dollars for a debt in yuan flags for the amount; it does not refuse the case."""
+    """A text that names dollars for a debt in yuan is to be compared with the account before it goes; it does not refuse the case."""
     call["action"]["kind"] = "sms"
     call["debts"][0]["total_due"] = "3066.20 CNY"
     call["message"] = {"text": "【某消费金融】您的借款已逾期，应还 $500，请尽快还款"}
     verdict = workflow.check(call, policy, "case")
 
-    assert "flag" == verdict.outcome.word
-    assert "cn.consumer-protection.amount-above-ledger" in {f.constraint for f in verdict.findings}
+    assert "cn.consumer-protection.amount-above-ledger" in {f.constraint for f in verdict.obligations}
+    assert not verdict.findings
 
 
 TEMPLATE = "【某消费金融】{name}您好，您应还{amount}，到期日{date}，详询{phone}。"
