@@ -18,9 +18,9 @@ from fairdunning.screening.normalise import normalise
 
 SCALE = 1000
 STRENGTH = {"grams": 1.0, "words": 1.0, "signals": {"zh": 0.3, "en": 0.6}}
-KEPT = {("improper", "zh"): 22_000, ("improper", "en"): 26_000, ("claim", "zh"): 4_000, ("claim", "en"): 4_000}
+KEPT = {("improper", "zh"): 22_000, ("improper", "en"): 32_000, ("claim", "zh"): 4_000, ("claim", "en"): 4_000}
 KINDS_KEPT = 250
-PRECISION = {"improper": 0.91, "claim": 0.85, "clear": 0.8, "sure": 0.98}
+PRECISION = {"improper": {"zh": 0.91, "en": 0.855}, "claim": 0.85, "clear": 0.8, "sure": 0.98}
 Found = dict[str, set[str]]
 
 
@@ -112,7 +112,8 @@ def learned(found: list[Found], messages: list[corpora.Message], language: str, 
     apart = held_out(found, messages, language, answer, KEPT[label, language])
     other = {"improper": "claim", "claim": ""}[label]
     judged = np.array([m.label != other for m in messages])
-    flag = threshold(apart[judged], answer[judged], PRECISION[label])
+    wanted = PRECISION[label]
+    flag = threshold(apart[judged], answer[judged], wanted[language] if isinstance(wanted, dict) else wanted)
     print(language, label, len(messages), "messages; held out by file: recall", round(float((apart >= flag)[answer].mean()), 3), "at", round(flag, 2))
     weights = weigh(found, language, list(range(len(messages))), KEPT[label, language], answer)
     blocks: dict[str, dict[str, int]] = {block: {} for block in found[0]}
