@@ -8,12 +8,13 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
 from fairdunning.store.database import Store
 
+_IN_FORCE = select(t.keys).where(t.keys.c.id == bindparam("number"), t.keys.c.revoked == 0)
 ROLES = ("checker", "reviewer", "policy_editor", "auditor", "admin")
 
 
@@ -88,7 +89,7 @@ class Keys:
         if len(parts) != 3 or parts[0] != "fd":
             return None
         with self.store.engine.connect() as connection:
-            row = connection.execute(select(t.keys).where(t.keys.c.id == parts[1], t.keys.c.revoked == 0)).one_or_none()
+            row = connection.execute(_IN_FORCE, {"number": parts[1]}).one_or_none()
         if row is None or not self._right(parts[2], row.hash):
             return None
         return Key(row.id, frozenset(row.roles.split(",")), row.profile, row.collector, row.mode, row.shadow)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from fairdunning import when
 from fairdunning.errors import StoreError, Text
@@ -17,6 +17,18 @@ from fairdunning.store.records import canonical, digest
 
 GRACE = 60 * when.MICROS
 HELD = ("reserved", "committed")
+_WANTED: BindParameter[str] = bindparam("wanted", expanding=True)
+_EVENTS = (
+    select(t.events.c.debtor, t.events.c.body)
+    .where(t.events.c.id.in_(select(t.event_keys.c.event).where(t.event_keys.c.key.in_(_WANTED))))
+    .order_by(t.events.c.at, t.events.c.id)
+)
+_CONTACTS = (
+    select(t.contacts)
+    .where(t.contacts.c.id.in_(select(t.contact_keys.c.contact).where(t.contact_keys.c.key.in_(_WANTED))))
+    .order_by(t.contacts.c.not_before, t.contacts.c.id)
+)
+_HOLD, _HOLD_KEYS = insert(t.contacts), insert(t.contact_keys)
 
 
 # --- events ------------------------------------------------------------------------------------------------------------
@@ -88,13 +100,10 @@ class Ledger:
 
 def read(connection: Connection, debtor: str, keys: Iterable[str], now: int) -> Ledger:
     """Everything under these keys: one indexed query for events, one for contacts."""
-    wanted = sorted(keys)
-    inner = select(t.event_keys.c.event).where(t.event_keys.c.key.in_(wanted))
-    rows = connection.execute(select(t.events.c.debtor, t.events.c.body).where(t.events.c.id.in_(inner)).order_by(t.events.c.at, t.events.c.id))
-    events = tuple((r.debtor, json.loads(r.body)) for r in rows)
-    among = select(t.contact_keys.c.contact).where(t.contact_keys.c.key.in_(wanted))
-    query = select(t.contacts).where(t.contacts.c.id.in_(among)).order_by(t.contacts.c.not_before, t.contacts.c.id)
-    held = tuple({**r, "body": json.loads(r["body"])} for r in connection.execute(query).mappings() if r["state"] in HELD)
+    wanted = {"wanted": sorted(keys)}
+    events = tuple((owner, json.loads(body)) for owner, body in connection.execute(_EVENTS, wanted))
+    rows = connection.execute(_CONTACTS, wanted).mappings()
+    held = tuple({**r, "body": json.loads(r["body"])} for r in rows if r["state"] in HELD)
     return Ledger(debtor, events, held, now)
 
 
@@ -127,9 +136,9 @@ def held(number: str, verdict: str, debtor: str, body: dict[str, Any], window: t
 
 def hold(connection: Connection, row: dict[str, Any]) -> None:
     """Holds a contact."""
-    connection.execute(insert(t.contacts).values(**{**row, "body": canonical(row["body"])}))
+    connection.execute(_HOLD, {**row, "body": canonical(row["body"])})
     keys = [{"key": key, "not_after": row["not_after"], "contact": row["id"]} for key in sorted(keys_of_event(row["debtor"], row["body"]))]
-    connection.execute(insert(t.contact_keys), keys)
+    connection.execute(_HOLD_KEYS, keys)
 
 
 def contact(connection: Connection, number: str) -> Any:

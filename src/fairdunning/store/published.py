@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
+
+_DIGEST = select(t.in_force.c.digest).where(t.in_force.c.profile == bindparam("profile"))
 
 
 def keep(connection: Connection, digest: str, files: tuple[tuple[str, str], ...], who: str) -> None:
@@ -28,7 +30,7 @@ def files_of(connection: Connection, digest: str) -> list[list[str]]:
 
 def digest_in_force(connection: Connection, profile: str) -> str | None:
     """The digest that was published for a profile, None when none was."""
-    found: str | None = connection.scalar(select(t.in_force.c.digest).where(t.in_force.c.profile == profile))
+    found: str | None = connection.scalar(_DIGEST, {"profile": profile})
     return found
 
 

@@ -22,6 +22,8 @@ from fairdunning.store.database import Store
 
 SEALER, BATCH = "fairdunning sealer", 1000
 MAX_INTEGER = 2**53 - 1
+_RECORD, _BODY = insert(t.records), insert(t.bodies)
+_ERASED = select(t.erased.c.at).where(t.erased.c.debtor == bindparam("who"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PLACE = update(t.records).where(t.records.c.id == bindparam("number")).values(seq=bindparam("place"))
 
@@ -58,8 +60,8 @@ def record(connection: Connection, number: str, kind: str, body: dict[str, Any],
     at, salt, text = int(time.time()), secrets.token_hex(16), canonical(body)
     entry = {"id": number, "kind": kind, "at": at, "commitment": proof.commitment(salt, text)}
     sealed = proof.leaf(proof.entry(entry)).hex()
-    connection.execute(insert(t.records).values(**entry, hash=sealed))
-    connection.execute(insert(t.bodies).values(record=number, debtor=debtor, salt=salt, body=text))
+    connection.execute(_RECORD, {**entry, "hash": sealed})
+    connection.execute(_BODY, {"record": number, "debtor": debtor, "salt": salt, "body": text})
     return sealed
 
 
@@ -189,12 +191,12 @@ def erase(connection: Connection, debtor: str, before: int) -> int:
 
 
 def _was_erased(connection: Connection, debtor: str) -> bool:
-    return connection.scalar(select(t.erased.c.at).where(t.erased.c.debtor == debtor)) is not None
+    return erased_at(connection, debtor) is not None
 
 
 def erased_at(connection: Connection, debtor: str) -> int | None:
     """When a debtor's history was erased; nothing before is known any more."""
-    found: int | None = connection.scalar(select(t.erased.c.at).where(t.erased.c.debtor == debtor))
+    found: int | None = connection.scalar(_ERASED, {"who": debtor})
     return found
 
 

@@ -6,11 +6,14 @@ import json
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from fairdunning.errors import StoreError, Text
 from fairdunning.review import Review
 from fairdunning.store import schema as t
+
+_OF_ACTION = (t.reviews.c.debtor == bindparam("who"), t.reviews.c.action == bindparam("what"))
+_RELEASED = select(t.reviews.c.findings).where(*_OF_ACTION, t.reviews.c.decision == "release", t.reviews.c.until > bindparam("now"))
 
 
 def _read(row: Any) -> Review:
@@ -56,7 +59,5 @@ def save(connection: Connection, found: Review) -> None:
 
 def lifted(connection: Connection, debtor: str, action: str, now: int) -> frozenset[str]:
     """The constraints that releases in force lift for an action."""
-    query = select(t.reviews.c.findings).where(
-        t.reviews.c.debtor == debtor, t.reviews.c.action == action, t.reviews.c.decision == "release", t.reviews.c.until > now
-    )
-    return frozenset(name for found in connection.scalars(query) for name in json.loads(found))
+    found = connection.scalars(_RELEASED, {"who": debtor, "what": action, "now": now})
+    return frozenset(name for names in found for name in json.loads(names))
