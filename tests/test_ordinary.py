@@ -55,6 +55,8 @@ def _lender(case, profile):
         if "rate" in debt["contract"]:
             debt["contract"].update(rate="9%", overdue_rate="12%", yearly_cost="12%")
             case["demand"]["overdue_interest"] = "100.00 CNY"
+            for item in case["demand"]["charges"][1:]:
+                item["amount"] = "220.00 CNY"
     if "assignee" in profile:
         case["events"] = [*case["events"], {"id": "X1", "kind": "assignment_notice", "at": "2026-10-20T10:00:00+08:00", "about": ["D1"]}]
     if "third-party" in profile:
