@@ -81,6 +81,11 @@ def slow_outcome(case, policy, at):
     return evaluate(moved, policy).outcome
 
 
+def points_of(walk, days):
+    """The breakpoints of the next days."""
+    return walk.breakpoints(walk.start + days * when.DAY)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_changes_between_breakpoints(house, seed):
     """Around every breakpoint of eight days, and at random instants, the windows say what a check at that instant says."""
@@ -88,7 +93,7 @@ def test_nothing_changes_between_breakpoints(house, seed):
     zone = when.zone(rng.choice(ZONES))
     case = random_case(rng, zone)
     spans = [(when.parse_datetime(w.start), when.parse_datetime(w.end), w.outcome) for w in windows(case, house, 8)]
-    points = Walk(case, house).breakpoints(8)
+    points = points_of(Walk(case, house), 8)
     asked = {t + beside for t in points for beside in (-1, 0, 1)} | {rng.randrange(points[0], points[-1]) for _ in range(200)}
 
     for at in sorted(t for t in asked if points[0] <= t < points[-1]):
@@ -149,7 +154,7 @@ def test_a_finding_ends_when_asking_at_every_breakpoint_says_so(policy):
     asked = sorted({(i, f.constraint, f.debt) for i, (_, verdict) in enumerate(walks) for f in verdict.findings})[:60]
     for i, name, debt in asked:
         walk = walks[i][0]
-        expected = next((at for at in walk.breakpoints(60) if (name, debt) not in walk.found(at, (name,))), None)
+        expected = next((at for at in points_of(walk, 60) if (name, debt) not in walk.found(at, (name,))), None)
         found = ends(walk, name, debt)
 
         assert expected == (found if found is None or found <= walk.start + 60 * when.DAY else None)
@@ -217,7 +222,7 @@ def test_windows_within_a_day_across_clock_changes(hourly, seed):
     rng = random.Random(seed)
     case = hourly_case(rng)
     spans = [(when.parse_datetime(w.start), when.parse_datetime(w.end), w.outcome) for w in windows(case, hourly, 3)]
-    points = Walk(case, hourly).breakpoints(3)
+    points = points_of(Walk(case, hourly), 3)
     asked = {t + beside for t in rng.sample(points, min(60, len(points))) for beside in (-1, 0, 1)}
     asked |= {rng.randrange(points[0] // 300, points[-1] // 300) * 300 for _ in range(60)}
 

@@ -32,8 +32,12 @@ MAX_ZONES = 8
 def evaluate(document: Any, policy: Policy, engine: Engine | None = None, file: str = "case") -> Verdict:
     """Judges one case document; raises CaseError when it cannot be read."""
     full, assumed = with_profile(document, policy, file)
-    case = read_case(full, policy.vocabulary, file)
-    engine = engine or policy.compiled
+    return verdict_of(read_case(full, policy.vocabulary, file), policy, engine, assumed, file)
+
+
+def verdict_of(case: Case, policy: Policy, engine: Engine | None = None, assumed: Iterable[str] = (), file: str = "case") -> Verdict:
+    """Judges a case that has been read, with what the profile assumed of it; raises CaseError for a zone that does not exist."""
+    engine, assumed = engine or policy.compiled, set(assumed)
     findings: list[Finding] = []
     for debt in debts_of(case):
         for zone in zones_of(case, file):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairdunning import review, when
-from fairdunning.evaluate import evaluate
+from fairdunning.evaluate import evaluate, verdict_of
 from fairdunning.inforce import Loaded
 from fairdunning.store.ledger import Ledger
 from fairdunning.timeline import Walk
@@ -64,21 +64,17 @@ def at_its_moment(asked: Asked, found: Loaded, ledger: Ledger | None) -> tuple[V
 def over_window(asked: Asked, found: Loaded, ledger: Ledger, window: Window, without: str = "") -> tuple[Verdict, dict[str, Any]]:
     """The worst verdict over the window of start, and the case that it was given on; ``without``: the contact that is judged itself."""
     first, last = (at // when.MICROS for at in window)
-    worst = None
-    for at in (first, *_breakpoints(asked.seen(ledger, first, without), found, ledger, first, last)):
-        seen = asked.seen(ledger, at, without)
-        verdict = review.released(evaluate(seen, found.policy, found.engine), asked.lifted)
+    seen = asked.seen(ledger, first, without)
+    walk = Walk(seen, found.policy)
+    worst: tuple[Verdict, dict[str, Any]] | None = None
+    for at in walk.breakpoints(last, also=ledger.edges()) if first < last else [first]:
+        if at > first:
+            seen = asked.seen(ledger, at, without)
+            walk = Walk(seen, found.policy)
+        verdict = review.released(verdict_of(walk.case, found.policy, found.engine, walk.assumed), asked.lifted)
         if worst is None or verdict.outcome > worst[0].outcome:
             worst = verdict, seen
         if verdict.outcome == Outcome.BLOCK:
             break
     assert worst is not None
     return worst
-
-
-def _breakpoints(seen: dict[str, Any], found: Loaded, ledger: Ledger, first: int, last: int) -> list[int]:
-    """The seconds of a window, after its first, at which anything may change."""
-    if first == last:
-        return []
-    walk = Walk({**seen, "events": seen["events"] + ledger.edges()}, found.policy)
-    return [at for at in walk.breakpoints(1) if first < at <= last]

@@ -7,9 +7,11 @@ timetables, instants of events and facts, and these plus every clock span of the
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -36,7 +38,7 @@ class Walk:
 
     def __init__(self, document: Any, policy: Policy, file: str = "case") -> None:
         self.policy, self.file = policy, file
-        self.document, _ = with_profile(document, policy, file)
+        self.document, self.assumed = with_profile(document, policy, file)
         self.case = read_case(self.document, policy.vocabulary, file)
         at = self.case.nouns["action"]["action.at"]
         assert isinstance(at, v.Range)
@@ -73,23 +75,24 @@ class Walk:
         found = [when.zone(name) for name in sorted(names | self.policy.zones)]
         return found + [z for z in zones_of(self.case, self.file) if z is not None]
 
-    def breakpoints(self, days: int, constraint: Constraint | None = None) -> list[int]:
-        """Instants of the next days at which anything, or what this constraint says, may change; in order, the planned one first."""
-        first, end = self.start, max(self.start, min(self.start + days * when.DAY, LAST))
+    def breakpoints(self, until: int, constraint: Constraint | None = None, also: Iterable[int] = ()) -> list[int]:
+        """Instants up to one at which anything, or what this constraint says, may change; in order, the planned one first.
+
+        ``also``: instants beside those of the case at which something begins or ends.
+        """
+        first, end = self.start, max(self.start, min(until, LAST))
         if constraint is not None and not moves(constraint):
             zone = when.zone(constraint.zone)
             dates = {zone.first_instant(day) for var in constraint.variants for day in (var.start, var.end) if abs(day) < FOREVER}
             return sorted({first, *(t for t in dates if first <= t <= end)})
         keys = None if constraint is None else {part for slot in _slots(constraint) for part in parts_of(slot.key)}
         spans = {p.seconds for p in self.policy.clock_spans if keys is None or p in keys or p.number < 0}
-        ahead = {s for s in spans if s < 0}
-        after = {0, when.DAY, *(spans - ahead)}
-        shifts = {a + b + c for a in after for b in after for c in {0, *ahead}}
-        found = {first}
-        for instant in {t for t in self._instants() if first - max(shifts) <= t <= end - min(shifts)}:
-            found |= {instant + shift + beside for shift in shifts for beside in (-1, 0, 1)}
-        for edge in self._edges(first, end - min(shifts), hourly=keys is None or not _HOURS.isdisjoint(keys)):
-            found |= {edge + shift for shift in {0, *ahead}}
+        shifts, found = _shifts(frozenset(spans)), {first}
+        for instant in {*self._instants, *also}:
+            near = shifts[bisect_left(shifts, first - 1 - instant) : bisect_right(shifts, end + 1 - instant)]
+            found |= {instant + shift + beside for shift in near for beside in (-1, 0, 1)}
+        for edge in self._edges(first, end - shifts[0], hourly=keys is None or not _HOURS.isdisjoint(keys)):
+            found |= {edge + shift for shift in {0, *spans} if shift <= 0}
         return sorted(t for t in found if first <= t <= end)
 
     def _edges(self, first: int, end: int, *, hourly: bool) -> set[int]:
@@ -103,17 +106,19 @@ class Walk:
                     found.update(table.edges(zone, day))
         return found
 
-    def _instants(self) -> Iterator[int]:
-        """Every instant that the case names; of a date the first of its day and of the next, on every clock."""
-        days = set(self.policy.records.values())
-        for text in _scalars(self.document):
-            try:
-                yield when.parse_datetime(text)
-            except ValueError:
-                with suppress(ValueError):
-                    days.add(when.parse_date(text))
-        for zone in self.zones():
-            yield from (zone.first_instant(d) for day in days for d in (day, day + 1))
+    @cached_property
+    def _instants(self) -> frozenset[int]:
+        """Every instant that the case names but the planned one; of a date the first of its day and of the next, on every clock."""
+        days, found = set(self.policy.records.values()), set()
+        action = {name: part for name, part in self.document["action"].items() if name != "at"}
+        for text in _scalars({**self.document, "action": action}):
+            if text[:4].isdigit():
+                try:
+                    found.add(when.parse_datetime(text))
+                except ValueError:
+                    with suppress(ValueError):
+                        days.add(when.parse_date(text))
+        return frozenset(found | {zone.first_instant(d) for zone in self.zones() for day in days for d in (day, day + 1)})
 
     def _hours(self) -> frozenset[str]:
         """The keys under which a case holds timetables."""
@@ -122,6 +127,14 @@ class Walk:
 
 
 _HOURS = frozenset({"inside", "outside"})
+
+
+@lru_cache(maxsize=1000)
+def _shifts(spans: frozenset[int]) -> list[int]:
+    """What may lie between an instant and a change that it causes: sums of clock spans, those that look ahead negative; in order."""
+    ahead = {s for s in spans if s < 0}
+    after = {0, when.DAY, *(spans - ahead)}
+    return sorted({a + b + c for a in after for b in after for c in {0, *ahead}})
 
 
 def _slots(constraint: Constraint) -> list[Slot]:
@@ -176,7 +189,7 @@ def windows(document: Any, policy: Policy, days: int = 7, file: str = "case") ->
     walk = Walk(document, policy, file)
     show = _shown_zone(walk)
     spans: list[tuple[int, Outcome]] = []
-    for at in walk.breakpoints(days):
+    for at in walk.breakpoints(walk.start + days * when.DAY):
         outcome = outcome_of(walk.findings(at))[0]
         if not spans or spans[-1][1] != outcome:
             spans.append((at, outcome))
@@ -212,14 +225,14 @@ def _said(zone: when.Zone, at: int | None) -> str | None:
 
 def ends(walk: Walk, name: str, debt: str) -> int | None:
     """When what one constraint finds for one debt ends by waiting."""
-    points = walk.breakpoints(HORIZON_DAYS, walk.policy.named(name))
+    points = walk.breakpoints(walk.start + HORIZON_DAYS * when.DAY, walk.policy.named(name))
     return next((at for at in points if (name, debt) not in walk.found(at, (name,))), None)
 
 
 def _first_lawful(walk: Walk, days: int) -> int | None:
     """The first breakpoint at which nothing is found; what is wrong now is asked first, because it is cheap."""
     now = tuple(sorted({name for name, _ in walk.found(walk.start)}))
-    points = walk.breakpoints(days)
+    points = walk.breakpoints(walk.start + days * when.DAY)
     return next((at for at in points if not (now and walk.found(at, now)) and not walk.found(at)), None)
 
 

@@ -84,10 +84,9 @@ class Ledger:
         held = (_as_event(row, at, self.now) for row in self.contacts if row["id"] != without)
         return [_of_file(e, owner == self.debtor) for owner, e in self.events] + [_of_file(e, owner == self.debtor) for owner, e in held]
 
-    def edges(self) -> list[dict[str, Any]]:
-        """Events at the instants at which a held contact begins or ceases to move."""
-        instants = [row[k] for row in self.contacts for k in ("not_before", "not_after", "at") if row[k] is not None]
-        return [{"id": f"edge {i}", "kind": "call", "at": when.format_micros(at)} for i, at in enumerate(instants)]
+    def edges(self) -> set[int]:
+        """The instants (UTC seconds) at which a held contact begins or ceases to move."""
+        return {row[k] // when.MICROS for row in self.contacts for k in ("not_before", "not_after", "at") if row[k] is not None}
 
     def with_contact(self, row: dict[str, Any]) -> Ledger:
         """The same with one more contact held."""
