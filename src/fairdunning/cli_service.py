@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -84,6 +85,8 @@ def serve(
             stop("no API key exists: make one with `fairdunning keys new`, or serve on 127.0.0.1 / 尚无密钥：请先 `fairdunning keys new`")
         for profile in service.keys.profiles() or [DEFAULT_PROFILE]:
             service.policies.now(profile)
+        gc.collect()
+        gc.freeze()  # policies stay as long as the process: without this each full collection walks them all, 100 ms at a time
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
         app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publisher=Publisher(publish_to, publish_command))

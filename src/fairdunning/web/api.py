@@ -23,7 +23,7 @@ from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.keys import ROLES, Key
 from fairdunning.web.admin import add_admin, add_policies
-from fairdunning.web.limits import CHECKS, MAX_BODY, Rates, add_errors, add_limits, unrecorded
+from fairdunning.web.limits import CHECKS, MAX_BODY, Limits, Rates, add_errors, unrecorded
 from fairdunning.web.metrics import Metrics
 from fairdunning.web.models import Model, instant, running
 from fairdunning.web.sealing import Publisher, sealing
@@ -93,7 +93,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
                   lifespan=sealing(service, publisher), responses=ERRORS)
     metrics = Metrics()
     add_errors(app)
-    add_limits(app, Rates(per_second))
+    app.add_middleware(Limits, rates=Rates(per_second))
 
     async def key(authorization: Annotated[str | None, Header()] = None) -> Key:
         found = await run_in_threadpool(service.keys.get, authorization.removeprefix("Bearer ").strip()) if authorization else None

@@ -7,14 +7,15 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError, SQLAlchemyError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fairdunning.errors import CaseError, LoadError, StoreError
 from fairdunning.service import not_recorded
@@ -90,18 +91,45 @@ class Rates:
         return 0.0 if left >= 1 else (1 - left) / self.per_second
 
 
-def add_limits(app: FastAPI, rates: Rates) -> None:
-    """Refuses bodies that are too large, have no length or are no JSON, and callers that ask too often; logs each request."""
+class Limits:
+    """Refuses bodies that are too large, have no length or are no JSON, and callers that ask too often; logs each request.
 
-    @app.middleware("http")
-    async def limited(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        number, start = request.headers.get("x-request-id", secrets.token_hex(8))[:100], time.perf_counter()
-        response = await _refusal(request, rates) or await call_next(request)
-        response.headers["x-request-id"] = number
-        entry = {"id": number, "method": request.method, "path": request.scope.get("route") and request.scope["route"].path,
-                 "status": response.status_code, "ms": round((time.perf_counter() - start) * 1000, 1)}
-        log.info(json.dumps(entry))
-        return response
+    Plain ASGI: the framework's own middleware costs each request a task and two streams.
+    """
+
+    def __init__(self, app: ASGIApp, rates: Rates) -> None:
+        self.app, self.rates = app, rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request, start, status = Request(scope, receive), time.perf_counter(), 0
+        number = request.headers.get("x-request-id", secrets.token_hex(8))[:100]
+
+        async def numbered(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = number
+            await send(message)
+
+        refused = await _refusal(request, self.rates)
+        await (refused(scope, receive, numbered) if refused else self.app(scope, _again(request, receive), numbered))
+        route = scope.get("route")
+        log.info(json.dumps({"id": number, "method": request.method, "path": route and route.path, "status": status,
+                             "ms": round((time.perf_counter() - start) * 1000, 1)}))
+
+
+def _again(request: Request, receive: Receive) -> Receive:
+    """What the application receives: the body that was read here, once, then whatever comes."""
+    waiting = [{"type": "http.request", "body": request.state.body, "more_body": False}] if hasattr(request.state, "body") else []
+
+    async def found() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return found
 
 
 async def _refusal(request: Request, rates: Rates) -> Response | None:
@@ -120,7 +148,7 @@ async def _refusal(request: Request, rates: Rates) -> Response | None:
     if int(length):
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                found = await request.body()
+                found = request.state.body = await request.body()
             if b"NaN" in found or b"Infinity" in found:
                 json.loads(found, parse_constant=_refuse)  # the framework's own reader lets them pass
         except TimeoutError:
