@@ -164,7 +164,7 @@ def read_case(document: Any, vocabulary: Vocabulary, file: str = "case") -> Case
 
 
 def _read_part(reader: _Reader, case: Case, name: str, written: Any) -> None:
-    nouns = {n.name for n in reader.vocabulary.nouns.values() if not n.list} | {"history"}
+    nouns = reader.vocabulary.parts
     if name in _LISTS:
         if not isinstance(written, list):
             reader.add(name, Text("must be a list", "应为列表"))

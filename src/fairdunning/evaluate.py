@@ -114,12 +114,8 @@ Lines = list[tuple[Constraint, Variant, int]]
 
 def lines_of(policy: Policy, statuses: list[int]) -> list[Lines]:
     """The statuses of the variants of each constraint of which one is wrong or undecided."""
-    said = {policy.units[i][0].id for i, status in enumerate(statuses) if status}
-    found: dict[str, Lines] = {name: [] for name in said}
-    for (constraint, variant), status in zip(policy.units, statuses, strict=True) if said else ():
-        if constraint.id in said:
-            found[constraint.id].append((constraint, variant, status))
-    return list(found.values())
+    said = dict.fromkeys(policy.units[i][0].id for i, status in enumerate(statuses) if status)
+    return [[(*policy.units[i], statuses[i]) for i in policy.lines[name]] for name in said]
 
 
 class Ruling(NamedTuple):

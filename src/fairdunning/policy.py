@@ -78,6 +78,14 @@ class Policy:
     def _by_id(self) -> dict[str, Constraint]:
         return {con.id: con for con in self.constraints}
 
+    @cached_property
+    def lines(self) -> dict[str, tuple[int, ...]]:
+        """The places in ``units`` of the dated lines of each constraint."""
+        found: dict[str, tuple[int, ...]] = {}
+        for i, (con, _) in enumerate(self.units):
+            found[con.id] = (*found.get(con.id, ()), i)
+        return found
+
     def named(self, name: str) -> Constraint:
         """The constraint of this id."""
         return self._by_id[name]

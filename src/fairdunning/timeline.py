@@ -97,7 +97,7 @@ class Walk:
 
     def _edges(self, first: int, end: int, *, hourly: bool) -> set[int]:
         """Local midnights and edges of timetables, on every clock."""
-        tables = {*self.policy.timetables, *_timetables(self.document, self._hours())} if hourly else set()
+        tables = {*self.policy.timetables, *_timetables(self.document, self.policy.vocabulary.timetable_keys)} if hourly else set()
         found: set[int] = set()
         for zone in self.zones():
             for day in range(zone.day_of(first), zone.day_of(end) + 2):
@@ -119,11 +119,6 @@ class Walk:
                     with suppress(ValueError):
                         days.add(when.parse_date(text))
         return frozenset(found | {zone.first_instant(d) for zone in self.zones() for day in days for d in (day, day + 1)})
-
-    def _hours(self) -> frozenset[str]:
-        """The keys under which a case holds timetables."""
-        facts = self.policy.vocabulary.facts.values()
-        return frozenset(f.key for fact in facts for f in (fact, *fact.of.values()) if f.type == "timetable")
 
 
 _HOURS = frozenset({"inside", "outside"})
@@ -149,13 +144,18 @@ def moves(constraint: Constraint) -> bool:
         s.key.parts[0] == "known" or any(f == "action.at" or ": " in f for f in s.facts) for s in slots)
 
 
-def _scalars(part: Any) -> Iterator[str]:
+def _scalars(part: Any) -> list[str]:
     """Every text of a document."""
-    if isinstance(part, (dict, list)):
-        for child in part.values() if isinstance(part, dict) else part:
-            yield from _scalars(child)
-    elif isinstance(part, str):
-        yield part
+    waiting, found = [part], []
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            found.append(part)
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return found
 
 
 def _timetables(part: Any, keys: frozenset[str], key: str = "") -> Iterator[when.Timetable]:

@@ -178,6 +178,16 @@ class Vocabulary:
                 found.setdefault(noun, {})[fact.key] = fact
         return found
 
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """The parts of a case that are no lists."""
+        return frozenset({noun.name for noun in self.nouns.values() if not noun.list} | {"history"})
+
+    @cached_property
+    def timetable_keys(self) -> frozenset[str]:
+        """The keys under which a case holds timetables."""
+        return frozenset(f.key for fact in self.facts.values() for f in (fact, *fact.of.values()) if f.type == "timetable")
+
     def by_key(self, noun: str) -> dict[str, Fact]:
         """The facts of a noun by the name they have in a case document."""
         return self._stored.get(noun, {})
