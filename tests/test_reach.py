@@ -217,3 +217,32 @@ def test_who_asks_for_a_shared_name_alone_is_not_passed_by():
         thread.join(5)
 
     assert ["first", "alone", "late"] == order
+
+
+OWN = """  own:
+    title: {en: Contacts of the own file, zh: 本卷宗联系}
+    message: {en: "{made} contacts (cap {cap}).", zh: "已 {made} 次（上限 {cap} 次）。"}
+    why: {en: Enough for a day., zh: 一日已足。}
+    force: prohibition
+    confidence: text
+    checked_on: 2026-01-01
+    parameters: {cap: {type: count, stricter: lower}}
+    measures: {made: {count: events, where: {kind: call, direction: outbound}, this: day}}
+    wrong_when: {made: {at_least: $cap}}
+    values:
+      2026-01-01: {cap: 2, cite: "board decision 1"}
+"""
+
+
+def test_what_happened_in_another_file_fills_no_cap_of_the_own_one(store_url, tmp_path):
+    """Two debtors share a home: the cap by household counts both, the cap without a key only the debtor's own calls."""
+    place = folder(tmp_path, "household")
+    rules = place / "homes" / "caps.yaml"
+    rules.write_text(rules.read_text().replace("cap: 2,", "cap: 3,") + OWN)
+    service = Service(Store(store_url), place, tmp_path / "key")
+    for debtor in ("C1", "C1", "C2"):
+        assert service.check(in_home(debtor, "H"), HOUSE, span(NOON))["outcome"] == "allow"
+    found = service.check(in_home("C2", "H"), HOUSE, span(NOON))
+    service.close()
+
+    assert {"homes.caps.household"} == {f["constraint"] for f in found["verdict"]["findings"]}

@@ -234,6 +234,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
     if len(events) + sum(e.get("kind") == "amendment" for e in written if isinstance(e, dict)) != len(written):
         reader.add("events", Text("each event must be a mapping", "每个事件应为映射"))
     fact, debts = reader.vocabulary.facts["events"], list(case.debts)
+    own = one_word(case.nouns.get("debtor", {}).get("debtor.id"))
     for i, entry in events:
         item = reader.item(fact, entry, f"events[{i}]", i)
         item.kind = one_word(item.values.get("kind")) or ""
@@ -242,6 +243,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
         if "kind" not in entry:
             reader.add(f"events[{i}].kind", Text("the kind of the event is missing", "缺少事件种类"))
         _complete(item, entry, case, debts)
+        item.foreign = entry.get("debtor") not in {None, own}
         case.events.append(item)
 
 

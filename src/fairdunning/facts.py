@@ -24,6 +24,8 @@ class Item:
     day: int | None = None
     kind: str = ""
     open: bool = False
+    foreign: bool = False
+    """Whether it is in the file of another debtor."""
     debts: dict[str, int] = field(default_factory=dict)
 
     def instants(self, zone: when.Zone | None) -> v.Range:

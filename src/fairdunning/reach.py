@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from fairdunning.policy import Policy
+from fairdunning.selection import REACHING
 from fairdunning.yamlfile import Node, parse
 
-REACHING = {"person": "person", "address": "address", "household": "household", "debt": "debt", "debt_group": "debt"}
+KINDS = {key: "debt" if key == "debt_group" else key for key in REACHING}
 
 
 def kinds_of(policy: Policy) -> frozenset[str]:
@@ -23,7 +24,7 @@ def kinds_of(policy: Policy) -> frozenset[str]:
         path = name.removeprefix("rules/")
         if "same:" in text and name.startswith("rules/") and (path in used or path.startswith("definitions/")):
             nodes.append(parse(text.encode(), name))
-    return frozenset(REACHING[key] for node in nodes for key in _same(node) if key in REACHING)
+    return frozenset(KINDS[key] for node in nodes for key in _same(node) if key in KINDS)
 
 
 def _same(node: Node) -> Iterator[str]:

@@ -17,6 +17,8 @@ from fairdunning.facts import Context, Item, Key, key_of, one_word
 from fairdunning.vocabulary import Fact
 
 KIND = key_of("item", "kind")
+REACHING = frozenset({"person", "address", "household", "debt", "debt_group"})
+"""`same` keys that mean the same in the file of every debtor."""
 FAR = 10**7
 """Days further away than any date of a case."""
 
@@ -38,6 +40,11 @@ class Selection:
     until: Expr | None = None
     by: Fact | None = None
     facts: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def reaches(self) -> bool:
+        """Whether items in the files of other debtors are asked at all."""
+        return not REACHING.isdisjoint(self.same)
 
     @cached_property
     def asks(self) -> Callable[[Context, Item | None], int]:
@@ -75,7 +82,7 @@ def _select(ctx: Context, spec: Selection) -> Selected:
     tests, zone = _tests(ctx, spec), ctx.zone(spec.clock)
     for item in items:
         openly = item.open and is_open(ctx, item)
-        if openly and ctx.without_open:
+        if (openly and ctx.without_open) or (item.foreign and not spec.reaches):
             continue
         where, counts = place(ctx, spec, item, zone), TRUE
         for test in tests:

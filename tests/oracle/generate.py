@@ -486,7 +486,7 @@ class Generator:
         if zones or self._chance(0.5):
             found["debtor"] = {
                 "timezones": zones or ["Asia/Shanghai"],
-                **self._some({"missing": False, "agreed_hours": rng.choice(["09:00-21:00", "none"])}),
+                **self._some({"missing": False, "agreed_hours": rng.choice(["09:00-21:00", "none"]), "id": "P1"}),
             }
         if self._chance(0.85):
             found["history"] = {"complete_since": self._date(now, rng.choice([-400, -400, -20]))}
@@ -521,8 +521,10 @@ class Generator:
         more = {"collector": rng.choice(["K1", "C1"]), "household": "H2", "session": rng.choice(["S1", "S2"])}
         event |= {k: x for k, x in more.items() if self._chance(0.25)}
         event |= rng.choice([{"counts_for": ["D1"]}, {"counts_for": ["D1"]}, {"about": ["D1"]}, {"counts_for": ["D2"]}, {}])
+        if self._chance(0.1):
+            event["debtor"] = self._note("file") and rng.choice(["P1", "X1"])
         if self._chance(0.08):
-            keys = ["until", "outcome", "person", "direction", "counts_for", "about", "collector", "withdrawn"]
+            keys = ["until", "outcome", "person", "direction", "counts_for", "about", "collector", "withdrawn", "debtor"]
             event[self._note("null") and rng.choice(keys)] = None
         if event["kind"] in {"call", "sms"} and self._chance(0.12) and len(at) > 10:
             event["state"] = self._note("open") and rng.choice(["reserved", "unresolved", "committed"])

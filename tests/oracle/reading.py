@@ -292,10 +292,16 @@ class Reading:
         sure, may = [], []
         for index, entry in enumerate(written or []):
             item = Item(facts, source, entry, index)
+            if source == "events" and self._elsewhere(entry) and not {"person", "address", "household", "debt", "debt_group"} & set(same):
+                continue
             found = min(self._happened(item), self._window(item, window), self._same(item, same), self.truth(where, item))
             if found:
                 (sure if found == YES and not (source == "events" and item.is_open()) else may).append(item)
         return sure, may, closed
+
+    def _elsewhere(self, entry):
+        """In the file of another debtor than the case's."""
+        return entry.get("debtor") not in {None, (self.facts.doc.get("debtor") or {}).get("id")}
 
     def _happened(self, item):
         if item.source != "events":
