@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from fairdunning.errors import LoadError, Problem, Text, did_you_mean
@@ -16,7 +17,7 @@ from fairdunning.yamlfile import Node, Problems, read
 
 _LISTS = ("concepts", "contexts", "says", "signals")
 _KEYS = {"language", "spellings", *_LISTS, "frames", "kinds", "templates", "discloses", "marketing", "traditional", "simplified"}
-_FRAME_KEYS = {"id", "category", "gives", "unless", "sure", "denial", "conditional", "patterns"}
+_FRAME_KEYS = {"id", "category", "gives", "unless", "unless_beside", "sure", "denial", "conditional", "patterns"}
 # what a gap may cross: never the end of a sentence; in Chinese a few characters, in English a few words
 _GAP_WORD = r"[\s,:'’\-]+[^\s.!?]+"
 _GAPS = {
@@ -30,6 +31,7 @@ class Frame:
     """One wrong way to say something: the content facts a hit makes true (or, when not sure, unknown).
 
     ``denial``: its own words deny something, so a negation in it is no guard.
+    ``unless`` names contexts that silence it anywhere in the text read at once, ``unless_beside`` in its own sentence.
     ``conditional``: contexts in which the text gives what one needs to check the claim, so that only the facts of the case can tell.
     ``own``: not from the shipped ``zh.yaml`` or ``en.yaml``, so the weights have no say in it.
     """
@@ -43,6 +45,7 @@ class Frame:
     denial: bool
     own: bool
     unless: tuple[str, ...]
+    unless_beside: tuple[str, ...]
     conditional: tuple[str, ...]
 
 
@@ -198,15 +201,15 @@ def _frame(node: Node, language: str, lists: dict[str, dict[str, list[str]]], pr
     if not {"id", "category", "gives", "patterns"} <= set(fields):
         problems.add(node, "a frame needs `id`, `category`, `gives` and `patterns`", "框架须有 `id`、`category`、`gives` 与 `patterns`")
         return None
-    unless, conditional = (tuple(n.text for n in fields[k].items) if k in fields else () for k in ("unless", "conditional"))
-    for context in (*unless, *conditional):
+    contexts = [tuple(n.text for n in fields[k].items) if k in fields else () for k in ("unless", "unless_beside", "conditional")]
+    for context in chain(*contexts):
         if context not in lists["contexts"]:
             hint = did_you_mean(context, lists["contexts"])
             problems.add(node, f"unknown context `{context}`{hint.en}", f"未知的语境 `{context}`{hint.zh}")
     sure = "sure" not in fields or fields["sure"].text != "false"
     tags, claims = _given(fields["gives"])
     named = (fields["id"].text, fields["category"].text, language, tags, claims)
-    return Frame(*named, sure, "denial" in fields, own, unless, conditional)
+    return Frame(*named, sure, "denial" in fields, own, *contexts)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _AMOUNT = re.compile(rf"(?:(?P<before>[¥￥$£€₹])\s?)?(?P<number>{_NUMBER}
 _CURRENCIES = {"$": "USD", "£": "GBP", "€": "EUR", "₹": "INR", "usd": "USD", "dollars": "USD"}
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DATE = re.compile(rf"\d{{4}}[年/-]\d{{1,2}}[月/-]\d{{1,2}}日?|\d{{1,2}}月\d{{1,2}}日|(?:{_MONTHS})[a-z]*\.? \d{{1,2}}")
+_FULL_STOP = re.compile(r"\.(?=\s)")
 _CLAUSE_END = re.compile(r"[，。；！？,.;!?\n]")
 # a language is looked for only where the text has words of it
 _WRITTEN = {"zh": re.compile("[\u3400-\u9fff]"), "en": re.compile("[a-z]{2}[^\u3400-\u9fff]*[a-z]{2}")}
@@ -134,7 +135,7 @@ def _found(text: str, plain: Plain, written: list[Language], known: dict[str, Ki
         if weighed is None:
             continue
         if weighed.score >= weighed.model.improper.flag:
-            if all(h.conditional for h, _ in framed):
+            if not any(k.tags and not h.conditional for h, k in framed):
                 yield from _by_weights(text, plain, language, weighed, known, weighed.model.improper)
         elif not framed and score(weighed.found, weighed.model.claim) >= weighed.model.claim.flag:
             yield from _by_weights(text, plain, language, weighed, known, weighed.model.claim)
@@ -232,17 +233,26 @@ def _anchors(text: str, language: Language) -> set[str]:
 def _silenced(frame: Frame, sentence: str, match: re.Match[str], language: Language) -> bool:
     if any(language.contexts[c].search(sentence) for c in frame.unless):
         return True
-    return not frame.denial and _negated(sentence, match, language)
+    if frame.unless_beside and any(language.contexts[c].search(_beside(sentence, match)) for c in frame.unless_beside):
+        return True
+    return not frame.denial and _negated(frame, sentence, match, language)
 
 
-def _negated(sentence: str, match: re.Match[str], language: Language) -> bool:
+def _beside(text: str, match: re.Match[str]) -> str:
+    """The sentence that a match stands in, ended by a full stop."""
+    first = max((m.end() for m in _FULL_STOP.finditer(text, 0, match.start())), default=0)
+    last = _FULL_STOP.search(text, match.end())
+    return text[first : last.start() if last else len(text)]
+
+
+def _negated(frame: Frame, sentence: str, match: re.Match[str], language: Language) -> bool:
     before = sentence[max(0, match.start() - GUARD[language.name]) : match.start()]
     clause = _CLAUSE_END.split(before)[-1]
     inside = match[0]
     if language.name == "zh" and re.search(r"[不没未勿别]$", before):
         return not language.contexts["void"].search(sentence)
     if language.contexts["void"].search(sentence):
-        return False
+        return not frame.tags and bool(language.contexts["negated"].search(inside))
     return bool(language.contexts["negated"].search(clause) or language.contexts["negated"].search(inside))
 
 
