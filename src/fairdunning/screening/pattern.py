@@ -36,37 +36,39 @@ def read_as(language: str, text: str) -> Read:
 
 @dataclass(frozen=True)
 class Words:
-    """Plain words looked for in a text, in English whole ones: short enough to be a start, of several parts, or anywhere."""
+    """Plain words looked for in a text: those that are a start, English ones of several words by their first, and those found anywhere."""
 
     short: frozenset[str]
-    long: tuple[str, ...]
+    long: dict[str, tuple[str, ...]]
     anywhere: tuple[str, ...]
 
     def within(self, read: Read) -> bool:
         """Whether one of them is in the text."""
         if not self.short.isdisjoint(read.starts):
             return True
-        return _holds(read.spaced, self.long) or _holds(read.text, self.anywhere)
+        for word in self.anywhere:
+            if word in read.text:
+                return True
+        return any(w in read.spaced for start in self.long.keys() & read.starts for w in self.long[start])
 
 
-def _holds(text: str, words: tuple[str, ...]) -> bool:
-    for word in words:  # noqa: SIM110 (a generator costs as much as the search)
-        if word in text:
-            return True
-    return False
+def _words(short: Iterable[str], long: Iterable[str], anywhere: Iterable[str]) -> Words:
+    by_start: dict[str, list[str]] = {}
+    for words in sorted(set(long)):
+        by_start.setdefault(words.split()[0], []).append(f" {words} ")
+    return Words(frozenset(short), {k: tuple(v) for k, v in by_start.items()}, tuple(anywhere))
 
 
 @dataclass(frozen=True)
 class Context:
-    """Words that change what a sentence means; ``starts`` is none where they cannot tell whether it may match."""
+    """Words that change what a sentence means; ``needs`` is none where they cannot tell whether it may match."""
 
     regex: re.Pattern[str]
-    starts: frozenset[str] | None
-    marks: tuple[str, ...]
+    needs: Words | None
 
     def possible(self, read: Read) -> bool:
         """Whether any sentence of the text may hold it."""
-        return self.starts is None or not self.starts.isdisjoint(read.starts) or _holds(read.text, self.marks)
+        return self.needs is None or self.needs.within(read)
 
 
 @dataclass(frozen=True)
@@ -165,19 +167,20 @@ def context(words: list[str], language: str) -> Context:
     chosen = sorted(set(words), key=lambda w: (-len(w), w))
     whole = {w for w in chosen if language == "en" and w[:1].isalnum() and w[-1:].isalnum()}
     edge = [rf"(?<![a-z0-9]){_word(w)}(?![a-z0-9])" if w in whole else _word(w) for w in chosen]
-    starts: set[str] | None = set()
-    marks: list[str] = []
-    for word in chosen:
-        literal = word if _word(word) != word or word.isalnum() else _begins(word)
-        if not literal:
-            starts = None
-        elif language == "zh" and starts is not None:
-            starts |= _starts(literal, language)
-        elif word in whole and literal == word and starts is not None:
-            starts |= _starts(word, language)
-        else:
-            marks.append(literal.split("'")[0] or literal)
-    return Context(re.compile("|".join(edge) if edge else "(?!)"), None if starts is None else frozenset(starts), tuple(marks))
+    return Context(re.compile("|".join(edge) if edge else "(?!)"), _needs(chosen, whole, language))
+
+
+def _needs(chosen: list[str], whole: set[str], language: str) -> Words | None:
+    """What a text must hold for one of a context's words to match; none when that cannot be told."""
+    literals = {w: w if _word(w) != w or w.isalnum() else _begins(w) for w in chosen}
+    if not all(literals.values()):
+        return None
+    if language == "zh":
+        return _words((w[:2] for w in literals.values()), (), ())
+    plain = {w for w in whole if literals[w] == w}
+    spoken = {_NO_WORD.sub(" ", form).strip() for w in plain for form in (w, w.replace("'", ""))}
+    marks = [w.split("'")[0] or w for key, w in literals.items() if key not in plain]
+    return _words((w for w in spoken if " " not in w), (w for w in spoken if " " in w), marks)
 
 
 def _begins(regex: str) -> str:
@@ -189,7 +192,6 @@ def _begins(regex: str) -> str:
 def plain_words(words: list[str], language: str) -> Words:
     """Word lists of one meaning."""
     if language == "zh":
-        return Words(frozenset(w for w in words if len(w) <= 2), (), tuple(w for w in words if len(w) > 2))
+        return _words((w for w in words if len(w) <= 2), (), (w for w in words if len(w) > 2))
     whole = {w: _NO_WORD.sub(" ", w) for w in words if w[:1].isalnum() and w[-1:].isalnum()}
-    short = frozenset(w for w in whole.values() if " " not in w)
-    return Words(short, tuple(f" {w} " for w in whole.values() if " " in w), tuple(w for w in words if w not in whole))
+    return _words((w for w in whole.values() if " " not in w), (w for w in whole.values() if " " in w), (w for w in words if w not in whole))
