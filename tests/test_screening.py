@@ -15,6 +15,8 @@ from fairdunning import workflow
 from fairdunning.errors import LoadError
 from fairdunning.folder import read_folder
 from fairdunning.screening.lexicon import load_lexicon
+from fairdunning.screening.normalise import normalise
+from fairdunning.screening.pattern import read_as
 from fairdunning.screening.screen import screen
 from fairdunning.screening.template import digest
 
@@ -377,3 +379,19 @@ def test_a_claim_does_not_hide_what_the_weights_find(lexicon):
 
     assert {"weights"} < {h.frame for h in found.hits}
     assert found.may_tags
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_a_text_has_no_words_for_does_not_match(lexicon, language):
+    """No pattern and no context that is left out unseen would have matched."""
+    known = next(x for x in lexicon.languages if x.name == language)
+    patterns = {p.order: p.pattern for found in known.index.values() for p in found}.values()
+    texts = [normalise(m.text, lexicon.spellings, lexicon.single).text for m in corpora.read("eval", language)]
+    texts += ["i wont pay, they said; you cant take it", "we’ve sued you", "don’t think"]
+    missed = []
+    for text in texts:
+        read = read_as(language, text)
+        missed += [p for p in patterns if p.regex.search(text) and (p.starts.isdisjoint(read.starts) or not p.possible(read))]
+        missed += [c for c in known.contexts.values() if c.regex.search(text) and not c.possible(read)]
+
+    assert [] == missed

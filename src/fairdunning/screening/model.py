@@ -198,10 +198,10 @@ def score(found: dict[str, set[str]], by: Weights) -> int:
 def kinds(found: dict[str, set[str]], model: Model) -> list[str]:
     """The kinds of wrong whose own score is above zero, the most likely first; the most likely one when none is."""
     names = set().union(*found.values())
-    sums = dict.fromkeys(model.kind_bias, 0)
-    for name in names & model.kinds.keys():
-        for kind, weight in model.kinds[name].items():
+    sums, size = dict.fromkeys(model.kind_bias, 0), root(names)
+    for weights in filter(None, map(model.kinds.get, names)):
+        for kind, weight in weights.items():
             sums[kind] += weight
-    scores = {kind: model.kind_bias[kind] + total / root(names) for kind, total in sums.items()}
+    scores = {kind: model.kind_bias[kind] + total / size for kind, total in sums.items()}
     ranked = sorted(scores, key=lambda k: -scores[k])
     return [k for k in ranked if scores[k] > 0] or ranked[:1]

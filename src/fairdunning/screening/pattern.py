@@ -49,6 +49,8 @@ class Words:
         for word in self.anywhere:
             if word in read.text:
                 return True
+        if not self.long:
+            return False
         return any(w in read.spaced for start in self.long.keys() & read.starts for w in self.long[start])
 
 
