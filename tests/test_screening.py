@@ -15,6 +15,8 @@ from fairdunning import workflow
 from fairdunning.errors import LoadError
 from fairdunning.folder import read_folder
 from fairdunning.screening.lexicon import load_lexicon
+from fairdunning.screening.normalise import normalise
+from fairdunning.screening.pattern import read_as
 from fairdunning.screening.screen import screen
 from fairdunning.screening.template import digest
 
@@ -268,3 +270,128 @@ def test_truthful_statements_of_rights_never_block(policy, call, text, facts):
     told = workflow.check({**sms(call, text), **facts}, policy, "case")
 
     assert "block" not in {without.outcome.word, told.outcome.word}
+
+
+CLAIMS = {
+    "dishonest_list": ["您已被列入失信被执行人名单", "您已被某市中级人民法院依法纳入失信名单。", "You are on the list of dishonest persons"],
+    "consumption_limited": ["您已被限制高消费", "法院已对您发出限制消费令", "You are barred from high consumption by court order"],
+    "exit_barred": ["您已被限制出境", "You have been barred from leaving the country"],
+    "suit_accepted": [
+        "我司已向某某区人民法院提起诉讼，案号（2026）某0101民初123号",
+        "法院已受理您的案件",
+        "您的案件已立案",
+        "We have filed suit against you",
+        "You have been sued.",
+    ],
+    "judgment_issued": ["判决已生效", "法院已判决您偿还本金", "A judgment was entered against you", "The court has ruled against you."],
+    "enforcement_started": ["我司已申请强制执行", "您的案件已进入强制执行程序", "法院已扣划您的工资", "Your wages are being garnished"],
+    "assets_frozen": ["法院已冻结您的银行账户", "The court has frozen your bank account"],
+    "is_lawyer": [
+        "本所律师已受理您的案件",
+        "我所受某公司委托处理您的欠款",
+        "Your account was referred to an attorney",
+        "Our law firm represents the bank.",
+    ],
+    "credit_reported": ["已上报征信", "您的不良信息已报送金融信用信息基础数据库", "We have reported this to the credit bureaus"],
+    "assigned": ["债权已转让给我司", "某银行已将您的贷款债权转让给我公司", "The debt was assigned to us", "Your debt has been sold to us."],
+    "mandated": ["我司受某银行委托与您联系", "We act for your creditor."],
+    "jointly_liable": ["该笔借款属夫妻共同债务", "You are both liable for this loan"],
+    "accelerated": ["我司已宣布贷款提前到期", "Your loan has been accelerated."],
+    "rescinded": ["我司已于4月1日解除租赁合同", "Your agreement has been terminated."],
+    "reported_to_police": ["我行已于5月9日向某区公安分局报案", "We have reported the application to the police."],
+    "not_time_barred": ["诉讼时效没过", "This debt is not statute barred."],
+}
+NO_CLAIMS = [
+    "如您仍不还款，我司可能向法院提起诉讼",
+    "若您逾期不还，我司将依法向法院起诉",
+    "判决生效后仍不履行的，我方可在二年内申请强制执行",
+    "一旦被法院列入失信被执行人名单，将影响出行",
+    "催收说法院已立案，是真的吗？",
+    "他们说我已经被列入失信名单，怎么办？",
+    "对方声称已向法院起诉我",
+    "警惕冒充法院：自称法院已立案的短信都是诈骗",
+    "我司尚未起诉，也未立案",
+    "您没有被列入失信被执行人名单",
+    "您的失信记录已删除",
+    "您的债权未转让",
+    "If you do not pay, we may sue you.",
+    "If a judgment is entered against you, the court may order garnishment.",
+    "He says he has sued me, is it true?",
+    "The collector told me that a judgment was entered against me.",
+    "They claim that my wages are being garnished",
+    "Beware of scammers who claim you have been sued.",
+    "We have not filed suit.",
+    "Your wages are not being garnished.",
+    "Your account may be referred to an attorney.",
+]
+
+
+@pytest.mark.parametrize(("claim", "text"), [(claim, text) for claim, texts in CLAIMS.items() for text in texts])
+def test_a_statement_of_a_fact_is_a_claim(lexicon, claim, text):
+    """Found by a frame, not by weights alone, and never sure when nothing else is wrong with the text."""
+    found = screen(text, lexicon)
+    framed = {h.frame for h in found.hits} - {"weights"}
+
+    assert framed
+    assert claim in found.may_claims
+
+
+@pytest.mark.parametrize("text", NO_CLAIMS)
+def test_what_may_come_what_others_said_and_what_is_denied_are_no_claims(lexicon, text):
+    """A condition, a report, a question, a warning and a denial state no fact of the case."""
+    assert set() == {h.frame for h in screen(text, lexicon).hits if h.frame.startswith("claims-")}
+
+
+EVENT = {"id": "E9", "at": "2026-11-01", "about": ["D1"]}
+FACTS = [
+    ("cn.civil-procedure.enforcement.says-court-measures", "您已被列入失信被执行人名单", {"judgment": {"sanction_ordered_on": "2026-11-01"}}),
+    ("cn.civil-procedure.enforcement.says-court-measures", "您已被限制高消费", {"judgment": {"sanction_ordered_on": "2026-11-01"}}),
+    ("cn.civil-procedure.filing.says-filed", "我司已向某区人民法院提起诉讼", {"suit": {"accepted_on": "2026-11-01", "case_number": "1"}}),
+    ("cn.civil-procedure.enforcement.says-judged", "判决已生效", {"judgment": {"effective_on": "2026-11-01"}}),
+    ("cn.civil-procedure.enforcement.says-judged", "我司已申请强制执行", {"judgment": {"effective_on": "2026-11-01"}}),
+    ("cn.civil-procedure.preservation.says-frozen", "法院已冻结您的银行账户", {"preservation": {"ordered_on": "2026-11-01"}}),
+    ("cn.public-order.says-lawyer", "本所律师已受理您的案件", {"lawyer": {"licence_number": "L1", "retained_on": "2026-11-01"}}),
+    ("cn.public-order.says-reported-to-police", "我行已向某区公安分局报案", {"events": [EVENT | {"kind": "police_report"}]}),
+    ("cn.credit-reporting.says-reported", "您的不良信息已报送金融信用信息基础数据库", {"events": [EVENT | {"kind": "credit_reported"}]}),
+    ("cn.contract.performance.says-accelerated", "我司已宣布贷款提前到期", {"debts": {"accelerated_on": "2026-11-01"}}),
+    ("cn.contract.assignment.says-assigned", "我司已将您的债权转让给某资产管理有限公司", {"debts": {"status": "assigned"}}),
+    ("cn.third-parties.says-jointly-liable", "该笔借款属夫妻共同债务", {"debts": {"contract": {"signed_on": "2025-06-11", "spouse_signed": True}}}),
+    ("cn.civil-procedure.filing.says-filed", "We have filed suit against you", {"suit": {"accepted_on": "2026-11-01", "case_number": "1"}}),
+    ("cn.civil-procedure.enforcement.says-judged", "Your wages are being garnished", {"judgment": {"effective_on": "2026-11-01"}}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "text", "facts"), FACTS)
+def test_a_claim_is_compared_with_the_facts(policy, call, constraint, text, facts):
+    """Without the fact it flags and names what is missing; with the fact its constraint is silent."""
+    without = workflow.check(sms(call, text), policy, "case")
+    debt = call["debts"][0] | facts.get("debts", {})
+    told = workflow.check({**call, **facts, "debts": [debt]}, policy, "case")
+
+    assert constraint in {f.constraint for f in without.findings}
+    assert "flag" == without.outcome.word
+    assert constraint not in {f.constraint for f in told.findings}
+
+
+def test_a_claim_does_not_hide_what_the_weights_find(lexicon):
+    """Facts may clear a claim, and never what else is wrong with the text."""
+    found = screen("本律师已受理您的案件，你们厂门口那面宣传栏挺显眼，你照片印出来肯定上镜。", lexicon)
+
+    assert {"weights"} < {h.frame for h in found.hits}
+    assert found.may_tags
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_a_text_has_no_words_for_does_not_match(lexicon, language):
+    """No pattern and no context that is left out unseen would have matched."""
+    known = next(x for x in lexicon.languages if x.name == language)
+    patterns = {p.order: p.pattern for found in known.index.values() for p in found}.values()
+    texts = [normalise(m.text, lexicon.spellings, lexicon.single).text for m in corpora.read("eval", language)]
+    texts += ["i wont pay, they said; you cant take it", "we’ve sued you", "don’t think"]
+    missed = []
+    for text in texts:
+        read = read_as(language, text)
+        missed += [p for p in patterns if p.regex.search(text) and (p.starts.isdisjoint(read.starts) or not p.possible(read))]
+        missed += [c for c in known.contexts.values() if c.regex.search(text) and not c.possible(read)]
+
+    assert [] == missed

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
+from typing import NamedTuple
 
 from fairdunning.errors import LoadError, Problem, Text, did_you_mean
 from fairdunning.folder import known, shipped
 from fairdunning.screening.model import Model, Signals, read_model, signals
-from fairdunning.screening.normalise import table
+from fairdunning.screening.normalise import Spellings, spellings, table
+from fairdunning.screening.pattern import Context, Pattern, Token, Words, context, optional, pattern, plain_words, split
 from fairdunning.screening.template import SLOTS, Template, digest, template
 from fairdunning.yamlfile import Node, Problems, read
 
 _LISTS = ("concepts", "contexts", "says", "signals")
 _KEYS = {"language", "spellings", *_LISTS, "frames", "kinds", "templates", "discloses", "marketing", "traditional", "simplified"}
-_FRAME_KEYS = {"id", "category", "gives", "unless", "sure", "denial", "conditional", "patterns"}
-# what a gap may cross: never the end of a sentence; in Chinese a few characters, in English a few words
-_GAP_WORD = r"[\s,:'’\-]+[^\s.!?]+"
-_GAPS = {
-    "zh": {"..": r"[^。！？!?\n；;]{0,6}", "...": r"[^。！？!?\n；;]{0,16}"},
-    "en": {"..": rf"(?:{_GAP_WORD}){{0,4}}?[\s,:\-]+", "...": rf"(?:{_GAP_WORD}){{0,9}}?[\s,:\-]+"},
-}
+_FRAME_KEYS = {"id", "category", "gives", "unless", "unless_beside", "sure", "denial", "conditional", "patterns"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,7 @@ class Frame:
     """One wrong way to say something: the content facts a hit makes true (or, when not sure, unknown).
 
     ``denial``: its own words deny something, so a negation in it is no guard.
+    ``unless`` names contexts that silence it anywhere in the text read at once, ``unless_beside`` in its own sentence.
     ``conditional``: contexts in which the text gives what one needs to check the claim, so that only the facts of the case can tell.
     ``own``: not from the shipped ``zh.yaml`` or ``en.yaml``, so the weights have no say in it.
     """
@@ -43,19 +40,16 @@ class Frame:
     denial: bool
     own: bool
     unless: tuple[str, ...]
+    unless_beside: tuple[str, ...]
     conditional: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Words:
-    """Plain words looked for in a text: in English whole ones."""
+class FramePattern(NamedTuple):
+    """One way to say what a frame is about; ``order`` is its place among all of a language."""
 
-    whole: tuple[str, ...]
-    anywhere: tuple[str, ...]
-
-    def within(self, text: str, spaced: str) -> bool:
-        """Whether one of them is in the text; ``spaced`` is the text with blanks for marks and at its ends."""
-        return any(w in spaced for w in self.whole) or any(w in text for w in self.anywhere)
+    order: int
+    frame: Frame
+    pattern: Pattern
 
 
 @dataclass(frozen=True)
@@ -68,11 +62,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Language:
-    """Everything read for one language; ``index`` finds the patterns that can match by a word (en) or two characters (zh) they need."""
+    """Everything read for one language; ``index`` finds the patterns that can match by the beginning of a word they need."""
 
     name: str
-    index: dict[str, tuple[tuple[Frame, re.Pattern[str]], ...]]
-    contexts: dict[str, re.Pattern[str]]
+    index: dict[str, tuple[FramePattern, ...]]
+    contexts: dict[str, Context]
     says: dict[str, Words]
     discloses: Words
     marketing: Words
@@ -85,7 +79,7 @@ class Lexicon:
     """All languages, known evasive spellings, single-character look-ups, and the facts behind each kind of wrong."""
 
     languages: list[Language] = field(default_factory=list)
-    spellings: dict[str, str] = field(default_factory=dict)
+    spellings: Spellings = field(default_factory=lambda: spellings({}))
     single: dict[int, str] = field(default_factory=dict)
     kinds: dict[str, Kind] = field(default_factory=dict)
     templates: list[Template] = field(default_factory=list)
@@ -101,18 +95,19 @@ class _Raw:
 
 def load_lexicon(own: Path | None = None, base: Path | None = None) -> Lexicon:
     """Reads the shipped lexicon and weights and, over them, an organisation's ``content/lexicon``; raises LoadError with everything wrong."""
-    problems, lexicon, raw = Problems(), Lexicon(), dict[str, _Raw]()
+    problems, lexicon, raw, evasions = Problems(), Lexicon(), dict[str, _Raw](), dict[str, str]()
     shipped_folder = (base or shipped()) / "rules" / "content" / "lexicon"
     folders = [shipped_folder, *([own / "rules" / "content" / "lexicon"] if own else [])]
     for path in (p for folder in folders for p in sorted(folder.glob("*.yaml"))):
         try:
-            _gather(lexicon, raw, read(path), problems)
+            _gather(lexicon, raw, evasions, read(path), problems)
         except LoadError as error:
             problems.found += error.problems
     for name in sorted(raw, reverse=True):
         weights = shipped_folder / f"model.{name}.json"
         lexicon.languages.append(_language(name, raw[name], problems, _model(weights, problems) if weights.exists() else None))
     problems.raise_if_any()
+    lexicon.spellings = spellings(evasions)
     return lexicon
 
 
@@ -124,13 +119,13 @@ def _model(path: Path, problems: Problems) -> Model | None:
         return None
 
 
-def _gather(lexicon: Lexicon, raw: dict[str, _Raw], node: Node, problems: Problems) -> None:
+def _gather(lexicon: Lexicon, raw: dict[str, _Raw], evasions: dict[str, str], node: Node, problems: Problems) -> None:
     known(node, _KEYS, problems)
     parts = node.mapping
     if "traditional" in parts and "simplified" in parts:
         lexicon.single |= table(dict(zip(parts["traditional"].text, parts["simplified"].text, strict=True)))
     for word, evasive in parts["spellings"].mapping.items() if "spellings" in parts else ():
-        lexicon.spellings.update({n.text.lower(): word for n in evasive.items})
+        evasions.update({n.text.lower(): word for n in evasive.items})
     for kind, gives in parts["kinds"].mapping.items() if "kinds" in parts else ():
         lexicon.kinds[kind] = Kind(*_given(gives))
     for entry in parts["templates"].items if "templates" in parts else ():
@@ -171,20 +166,22 @@ def _given(node: Node) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _language(name: str, raw: _Raw, problems: Problems, model: Model | None) -> Language:
-    index: dict[str, list[tuple[Frame, re.Pattern[str]]]] = {}
+    index: dict[str, list[FramePattern]] = {}
+    order = count()
     for node, own in raw.frames:
         frame = _frame(node, name, raw.lists, problems, own=own)
-        for pattern in node.mapping["patterns"].items if frame else ():
-            tokens = [_Token(t, _words(t, pattern, raw.lists["concepts"], problems)) for t in _tokens(pattern.text, name)]
-            compiled = re.compile(_source(tokens, name))
-            for anchor in _anchors(tokens, name):
-                index.setdefault(anchor, []).append((frame, compiled))  # type: ignore[arg-type]
-    plain = {k: _plain(raw.lists["plain"].get(k, []), name) for k in ("discloses", "marketing")}
+        for written in node.mapping["patterns"].items if frame else ():
+            tokens = [Token(t, _words(t, written, raw.lists["concepts"], problems)) for t in split(written.text, name)]
+            found = pattern(tokens, name)
+            one = FramePattern(next(order), frame, found)  # type: ignore[arg-type]
+            for start in found.starts:
+                index.setdefault(start, []).append(one)
+    plain = {k: plain_words(raw.lists["plain"].get(k, []), name) for k in ("discloses", "marketing")}
     return Language(
         name,
         {k: tuple(v) for k, v in index.items()},
-        {k: _any(words, name) for k, words in raw.lists["contexts"].items()},
-        {k: _plain(words, name) for k, words in raw.lists["says"].items()},
+        {k: context(words, name) for k, words in raw.lists["contexts"].items()},
+        {k: plain_words(words, name) for k, words in raw.lists["says"].items()},
         plain["discloses"],
         plain["marketing"],
         signals(name, raw.lists["signals"]),
@@ -198,75 +195,21 @@ def _frame(node: Node, language: str, lists: dict[str, dict[str, list[str]]], pr
     if not {"id", "category", "gives", "patterns"} <= set(fields):
         problems.add(node, "a frame needs `id`, `category`, `gives` and `patterns`", "框架须有 `id`、`category`、`gives` 与 `patterns`")
         return None
-    unless, conditional = (tuple(n.text for n in fields[k].items) if k in fields else () for k in ("unless", "conditional"))
-    for context in (*unless, *conditional):
-        if context not in lists["contexts"]:
-            hint = did_you_mean(context, lists["contexts"])
-            problems.add(node, f"unknown context `{context}`{hint.en}", f"未知的语境 `{context}`{hint.zh}")
+    contexts = [tuple(n.text for n in fields[k].items) if k in fields else () for k in ("unless", "unless_beside", "conditional")]
+    for named in chain(*contexts):
+        if named not in lists["contexts"]:
+            hint = did_you_mean(named, lists["contexts"])
+            problems.add(node, f"unknown context `{named}`{hint.en}", f"未知的语境 `{named}`{hint.zh}")
     sure = "sure" not in fields or fields["sure"].text != "false"
     tags, claims = _given(fields["gives"])
-    named = (fields["id"].text, fields["category"].text, language, tags, claims)
-    return Frame(*named, sure, "denial" in fields, own, unless, conditional)
-
-
-@dataclass(frozen=True)
-class _Token:
-    """One part of a pattern as written, and the words it stands for (none for a gap)."""
-
-    text: str
-    words: tuple[str, ...]
-
-
-def _source(tokens: list[_Token], language: str) -> str:
-    """A frame's pattern as a regular expression; in English words are whole and stand apart."""
-    found: list[str] = []
-    joint = True
-    for token in tokens:
-        if token.text in _GAPS[language]:
-            found.append(_GAPS[language][token.text])
-            joint = True
-            continue
-        body = _alternation(token.words, language)
-        space = r"[\s,]+" if language == "en" and not joint else ""
-        found.append(f"(?:{space}{body})?" if _optional(token.text) else space + body)
-        joint = False
-    return "".join(found)
-
-
-def _optional(token: str) -> bool:
-    return token.endswith("?") and len(token) > 1
-
-
-def _anchors(tokens: list[_Token], language: str) -> set[str]:
-    """What a text must have for the pattern to match: the beginnings of the words of its most telling part; "" when nothing tells."""
-    best: tuple[float, set[str]] = (0.0, {""})
-    for token in tokens:
-        if not token.words or _optional(token.text) or any(".*" in w or "\\" in w or not w[0].isalnum() for w in token.words):
-            continue
-        starts = {w[:2] if language == "zh" else re.split(r"[^a-z0-9]", w)[0] for w in token.words}
-        telling = min(map(len, starts)) + 1 / len(starts)
-        best = max(best, (telling, starts), key=lambda b: b[0])
-    return best[1]
-
-
-def _tokens(text: str, language: str) -> list[str]:
-    """Parts of a pattern; words of one English alternative stand together (`let us|want us to`)."""
-    if language == "zh":
-        return text.split()
-    found: list[str] = []
-    for part in re.split(r"\s(\.{2,3})\s", text.strip()):
-        if part in {"..", "..."} or " " not in part or ("|" in part and "<" not in part):
-            found.append(part)
-        else:
-            found += [p.strip() for p in re.split(r"(<\w+>(?:\|<\w+>)*\??)", part) if p and p.strip()]
-    return found
+    return Frame(fields["id"].text, fields["category"].text, language, tags, claims, sure, "denial" in fields, own, *contexts)
 
 
 def _words(token: str, node: Node, concepts: dict[str, list[str]], problems: Problems) -> tuple[str, ...]:
     if token in {"..", "..."}:
         return ()
     words: list[str] = []
-    for one in (token[:-1] if _optional(token) else token).split("|"):
+    for one in (token[:-1] if optional(token) else token).split("|"):
         name = re.fullmatch(r"<(\w+)>", one)
         if name and name[1] in concepts:
             words += concepts[name[1]]
@@ -276,27 +219,3 @@ def _words(token: str, node: Node, concepts: dict[str, list[str]], problems: Pro
         else:
             words.append(one.lower())
     return tuple(w.strip() for w in words if w.strip())
-
-
-def _alternation(words: Iterable[str], language: str) -> str:
-    chosen = sorted(set(words), key=lambda w: (-len(w), w))
-    body = "|".join(_word(w) for w in chosen)
-    return rf"(?<![a-z0-9])(?:{body})(?![a-z0-9])" if language == "en" else f"(?:{body})"
-
-
-def _word(word: str) -> str:
-    if ".*" in word or "\\" in word:
-        return word
-    escaped = re.escape(word).replace("\\ ", r"\s+")
-    return escaped.replace("'", "['’]?")
-
-
-def _any(words: list[str], language: str) -> re.Pattern[str]:
-    chosen = sorted(set(words), key=lambda w: (-len(w), w))
-    edge = [rf"(?<![a-z0-9]){_word(w)}(?![a-z0-9])" if language == "en" and w[:1].isalnum() and w[-1:].isalnum() else _word(w) for w in chosen]
-    return re.compile("|".join(edge) if edge else "(?!)")
-
-
-def _plain(words: list[str], language: str) -> Words:
-    whole = [w for w in words if language == "en" and w[:1].isalnum() and w[-1:].isalnum()]
-    return Words(tuple(f" {re.sub(r'[^a-z0-9]+', ' ', w)} " for w in whole), tuple(w for w in words if w not in whole))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice, repeat
 from math import sqrt
+from operator import add
 from pathlib import Path
 
 _DIGITS = re.compile(r"\d+")
@@ -16,6 +19,8 @@ _ENDINGS = ("ing", "ed", "es", "s", "ly")
 _NEAR = {"zh": 24, "en": 12}
 _APART = 5
 _FEW = 24
+# the names of all signals that one word is of
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Signals:
     """Words of one meaning, by name: ``words`` gives the names of each word, ``lengths`` the lengths to try after a first character or word."""
 
     language: str
-    words: dict[str, tuple[str, ...]]
+    words: dict[str, Names]
     lengths: dict[str, tuple[int, ...]]
 
 
@@ -77,20 +82,24 @@ def features(text: str, known: Signals) -> dict[str, set[str]]:
     """The features of a normalised text, by block."""
     plain = _DIGITS.sub("0", text)
     if known.language == "zh":
-        grams = {plain[i : i + n] for n in (1, 2, 3) for i in range(len(plain) - n + 1)}
+        pairs = list(map(add, plain, plain[1:]))
+        grams = {*plain, *pairs, *map(add, pairs, plain[2:])}
         return {"grams": grams, "signals": _pairs(_SENTENCE.split(plain), known)}
     sentences = _SENTENCE.split(plain)
     return {"grams": _inside_words(plain), "words": _word_pairs(sentences, plain), "signals": _pairs(sentences, known)}
 
 
 def _inside_words(text: str) -> set[str]:
-    found: set[str] = set()
-    for word in set(text.split()):
-        padded = f" {word} "
-        found.update(padded[i : i + n] for n in (2, 3, 4, 5) for i in range(len(padded) - n + 1))
-    return found
+    return set().union(*map(_word_grams, set(text.split())))
 
 
+@lru_cache(maxsize=16384)
+def _word_grams(word: str) -> frozenset[str]:
+    padded = f" {word} "
+    return frozenset(padded[i : i + n] for n in (2, 3, 4, 5) for i in range(len(padded) - n + 1))
+
+
+@lru_cache(maxsize=16384)
 def _stem(word: str) -> str:
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -101,47 +110,73 @@ def _stem(word: str) -> str:
 def _word_pairs(sentences: list[str], text: str) -> set[str]:
     found = set(_MARK.findall(text))
     for sentence in sentences:
-        stems = [_stem(w) for w in _WORD.findall(sentence)]
+        stems = list(map(_stem, _WORD.findall(sentence)))
         found.update(stems)
-        for i, stem in enumerate(stems):
-            found.update(f"{stem}~{other}" for other in stems[i + 1 : i + _APART])
+        begun = [stem + "~" for stem in stems]
+        for apart in range(1, _APART):
+            found.update(map(add, begun, stems[apart:]))
     return found
 
 
 def _pairs(sentences: list[str], known: Signals) -> set[str]:
     """Signals, and ordered pairs of them that stand near each other in a sentence."""
     near = _NEAR[known.language]
-    found: set[str] = set()
+    met: set[Names] = set()
+    beside: set[tuple[Names, Names]] = set()
     for sentence in sentences:
         tags = _tagged(sentence, known)
-        for i, (at, names) in enumerate(tags):
-            found.update(names)
-            for other, others in tags[i + 1 :]:
+        for i, (at, names) in enumerate(tags, 1):
+            met.add(names)
+            for other, others in islice(tags, i, None):
                 if other - at > near:
                     break
-                found.update(f"{a}>{b}" for a in names for b in others)
+                beside.add((names, others))
+    return set().union(*met, *map(_joined, beside))
+
+
+@lru_cache(maxsize=65536)
+def _joined(pair: tuple[Names, Names]) -> tuple[str, ...]:
+    return tuple(f"{a}>{b}" for a in pair[0] for b in pair[1])
+
+
+def _tagged(sentence: str, known: Signals) -> list[tuple[int, Names]]:
+    """Places and names of signals, the longest word first."""
+    return _tagged_words(sentence, known) if known.language == "en" else _tagged_characters(sentence, known)
+
+
+def _tagged_characters(sentence: str, known: Signals) -> list[tuple[int, Names]]:
+    words, lengths = known.words, known.lengths
+    found: list[tuple[int, Names]] = []
+    at, end = 0, len(sentence)
+    while at < end:
+        step = 1
+        for length in lengths.get(sentence[at], ()):
+            names = words.get(sentence[at : at + length])
+            if names and at + length <= end:
+                found.append((at, names))
+                step = length
+                break
+        at += step
     return found
 
 
-def _tagged(sentence: str, known: Signals) -> list[tuple[int, tuple[str, ...]]]:
-    """Places and names of signals, the longest word first."""
-    spaced = known.language == "en"
-    parts = _WORD.findall(sentence.replace("’", "'")) if spaced else sentence
-    join, words, lengths = (" " if spaced else ""), known.words, known.lengths
-    found: list[tuple[int, tuple[str, ...]]] = []
-    at = 0
-    while at < len(parts):
-        for length in lengths.get(parts[at], ()):
-            names = words.get(join.join(parts[at : at + length]))
-            if names and at + length <= len(parts):
-                found.append((at, names))
-                at += length
+def _tagged_words(sentence: str, known: Signals) -> list[tuple[int, Names]]:
+    words, lengths = known.words, known.lengths
+    parts = _WORD.findall(sentence.replace("’", "'"))
+    found: list[tuple[int, Names]] = []
+    at, end = 0, len(parts)
+    while at < end:
+        step, word = 1, parts[at]
+        for length in lengths.get(word, ()):
+            names = words.get(" ".join(parts[at : at + length]) if length > 1 else word)
+            if names and at + length <= end:
+                step = length
                 break
         else:
-            names = words.get(_stem(parts[at])) if spaced else None
-            if names:
-                found.append((at, names))
-            at += 1
+            names = words.get(_stem(word))
+        if names:
+            found.append((at, names))
+        at += step
     return found
 
 
@@ -156,17 +191,17 @@ def score(found: dict[str, set[str]], by: Weights) -> int:
     for block, names in found.items():
         if names:
             weights = by.weights.get(block, {})
-            total += sum(map(weights.__getitem__, names & weights.keys())) / root(names)
+            total += sum(map(weights.get, names, repeat(0))) / root(names)
     return round(total)
 
 
 def kinds(found: dict[str, set[str]], model: Model) -> list[str]:
     """The kinds of wrong whose own score is above zero, the most likely first; the most likely one when none is."""
     names = set().union(*found.values())
-    sums = dict.fromkeys(model.kind_bias, 0)
-    for name in names & model.kinds.keys():
-        for kind, weight in model.kinds[name].items():
+    sums, size = dict.fromkeys(model.kind_bias, 0), root(names)
+    for weights in filter(None, map(model.kinds.get, names)):
+        for kind, weight in weights.items():
             sums[kind] += weight
-    scores = {kind: model.kind_bias[kind] + total / root(names) for kind, total in sums.items()}
+    scores = {kind: model.kind_bias[kind] + total / size for kind, total in sums.items()}
     ranked = sorted(scores, key=lambda k: -scores[k])
     return [k for k in ranked if scores[k] > 0] or ranked[:1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import add
 from typing import NamedTuple
 
 # letters of other alphabets that look like Latin ones (Unicode confusables, the ones met in messages)
@@ -31,6 +33,27 @@ class Plain(NamedTuple):
         return (self.places[start], self.places[end - 1] + 1) if start < end else (0, 0)
 
 
+@dataclass(frozen=True)
+class Spellings:
+    """Known evasive spellings and the words they stand for, by the two characters (or the one) that they begin with."""
+
+    words: dict[str, str]
+    starts: dict[str, tuple[str, ...]]
+
+    def within(self, text: str) -> list[str]:
+        """Those that a text holds."""
+        met = self.starts.keys() & {*text, *map(add, text, text[1:])}
+        return [s for start in met for s in self.starts[start] if s in text]
+
+
+def spellings(words: dict[str, str]) -> Spellings:
+    """An index over spellings and the words they stand for."""
+    starts: dict[str, list[str]] = {}
+    for spelling in words:
+        starts.setdefault(spelling[:2], []).append(spelling)
+    return Spellings(words, {k: tuple(v) for k, v in starts.items()})
+
+
 def table(traditional: dict[str, str]) -> dict[int, str]:
     """One look-up for what stays one character: traditional, full width, look-alikes, capitals."""
     wide = {c: unicodedata.normalize("NFKC", chr(c)).lower() for c in range(0xFF01, 0xFF5F)}
@@ -38,7 +61,7 @@ def table(traditional: dict[str, str]) -> dict[int, str]:
     return {**{ord(t): s for t, s in traditional.items()}, **wide, 0x3000: " ", **capitals}
 
 
-def normalise(text: str, spellings: dict[str, str], single: dict[int, str]) -> Plain:
+def normalise(text: str, evasive: Spellings, single: dict[int, str]) -> Plain:
     """Compatibility forms, hidden marks, traditional characters, look-alikes, pushed-in marks and known evasive spellings undone.
 
     ``single`` is what ``table`` returns.
@@ -50,10 +73,10 @@ def normalise(text: str, spellings: dict[str, str], single: dict[int, str]) -> P
     found = _replaced(found, _SPACED, lambda match: re.sub(r"[ .\-_*]", "", match[0]))
     if _MIXED.search(found.text):
         found = _replaced(found, _LEETED, _unleeted)
-    used = [s for s in spellings if s in found.text]
+    used = evasive.within(found.text)
     if used:
         pattern = re.compile("|".join(re.escape(s) for s in sorted(used, key=len, reverse=True)))
-        found = _replaced(found, pattern, lambda match: spellings[match[0]])
+        found = _replaced(found, pattern, lambda match: evasive.words[match[0]])
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from fairdunning.errors import Text
 from fairdunning.screening.lexicon import Frame, Kind, Language, Lexicon
 from fairdunning.screening.model import Model, Weights, features, kinds, score
 from fairdunning.screening.normalise import Plain, normalise
+from fairdunning.screening.pattern import Read, read_as
 
 MAX_CHARACTERS = 20_000
 _SENTENCE = re.compile(r"[^。！？!?\n；;]+[。！？!?\n；;]?")
@@ -21,12 +22,16 @@ _AMOUNT = re.compile(rf"(?:(?P<before>[¥￥$£€₹])\s?)?(?P<number>{_NUMBER}
 _CURRENCIES = {"$": "USD", "£": "GBP", "€": "EUR", "₹": "INR", "usd": "USD", "dollars": "USD"}
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DATE = re.compile(rf"\d{{4}}[年/-]\d{{1,2}}[月/-]\d{{1,2}}日?|\d{{1,2}}月\d{{1,2}}日|(?:{_MONTHS})[a-z]*\.? \d{{1,2}}")
+_FULL_STOP = re.compile(r"\.(?=\s)")
 _CLAUSE_END = re.compile(r"[，。；！？,.;!?\n]")
 # a language is looked for only where the text has words of it
 _WRITTEN = {"zh": re.compile("[\u3400-\u9fff]"), "en": re.compile("[a-z]{2}[^\u3400-\u9fff]*[a-z]{2}")}
-_NO_WORD = re.compile(r"[^a-z0-9]+")
-_CHINESE = re.compile("[\u3400-\u9fff]")
-_LATIN = re.compile("[a-z]")
+_NOT_BEFORE = re.compile(r"[不没未勿别]$")
+_CHINESE = re.compile("[\u3400-\u9fff]+")
+_LATIN = re.compile("[a-z]+")
+# letters, marks and blanks that need no second look
+_ORDINARY = re.compile("[\n\r\t\x20-\x7e\u3001\u3002\u3008-\u3011\u3400-\u9fff\uff01-\uff5e\u2018-\u201d¥…—]*")
+_SLOT = re.compile(r"\{\{?\s*\w+\s*\}\}?|\$\{\w+\}")
 # a name may be any word, and gateways add the signature: that nobody is named is never sure
 _NAMES = frozenset({"organisation", "creditor"})
 GUARD = {"zh": 12, "en": 24}
@@ -103,12 +108,11 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
     if reason is not None:
         return Screening(unscreenable=reason)
     plain = normalise(text, lexicon.spellings, lexicon.single)
-    spaced = f" {_NO_WORD.sub(' ', plain.text)} "
-    written = [x for x in lexicon.languages if _WRITTEN[x.name].search(plain.text)]
+    written = [(x, read_as(x.name, plain.text)) for x in lexicon.languages if _WRITTEN[x.name].search(plain.text)]
     approved = next((t.id for t in lexicon.templates if t.fits(text)), None)
     hits = sorted(_found(text, plain, written, lexicon.kinds), key=lambda e: e[0].start) if approved is None else []
-    discloses = any(x.discloses.within(plain.text, spaced) for x in written)
-    sells = discloses and any(x.marketing.within(plain.text, spaced) for x in written)
+    discloses = any(x.discloses.within(read) for x, read in written)
+    sells = discloses and any(x.marketing.within(read) for x, read in written)
     advertising = frozenset({"advertising"} if sells else ())
     return Screening(
         tuple(h for h, _ in hits),
@@ -116,7 +120,7 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
         frozenset().union(*(k.claims for h, k in hits if h.sure)),
         advertising.union(*(k.tags for _, k in hits)),
         frozenset().union(*(k.claims for _, k in hits)),
-        frozenset(k for x in written for k, words in x.says.items() if words.within(plain.text, spaced)),
+        frozenset(k for x, read in written for k, words in x.says.items() if words.within(read)),
         discloses,
         tuple(_amounts(plain.text)),
         tuple(m[0] for m in _DATE.finditer(plain.text)),
@@ -124,17 +128,17 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
     )
 
 
-def _found(text: str, plain: Plain, written: list[Language], known: dict[str, Kind]) -> Iterator[tuple[Hit, Kind]]:
+def _found(text: str, plain: Plain, written: list[tuple[Language, Read]], known: dict[str, Kind]) -> Iterator[tuple[Hit, Kind]]:
     """What frames find in each language written, and what only the weights find in the one that is written most."""
     main = _main_language(plain.text)
-    for language in written:
+    for language, read in written:
         weighed = _weighed(plain.text, language) if language.name == main else None
-        framed = list(_framed(text, plain, language, weighed))
+        framed = list(_framed(text, plain, language, read, weighed))
         yield from framed
         if weighed is None:
             continue
         if weighed.score >= weighed.model.improper.flag:
-            if all(h.conditional for h, _ in framed):
+            if not any(k.tags and not h.conditional for h, k in framed):
                 yield from _by_weights(text, plain, language, weighed, known, weighed.model.improper)
         elif not framed and score(weighed.found, weighed.model.claim) >= weighed.model.claim.flag:
             yield from _by_weights(text, plain, language, weighed, known, weighed.model.claim)
@@ -150,8 +154,8 @@ class Weighed(NamedTuple):
 
 def _main_language(text: str) -> str:
     """The language that the weights read: Chinese when a good part of the letters are."""
-    chinese = len(_CHINESE.findall(text))
-    return "zh" if 4 * chinese >= len(_LATIN.findall(text)) and chinese else "en"
+    chinese = len(text) - len(_CHINESE.sub("", text))
+    return "zh" if chinese and 4 * chinese >= len(text) - len(_LATIN.sub("", text)) else "en"
 
 
 def _weighed(text: str, language: Language) -> Weighed | None:
@@ -166,7 +170,7 @@ def _by_weights(
 ) -> Iterator[tuple[Hit, Kind]]:
     """What only the weights found: the sentence that weighs most, under each kind of wrong (or of claim) it may be."""
     sentences = _sentences(plain.text)
-    heaviest = max(sentences, key=lambda s: score(features(plain.text[s[0] : s[1]], language.signals), by))
+    heaviest = sentences[0] if len(sentences) == 1 else max(sentences, key=lambda s: score(features(plain.text[s[0] : s[1]], language.signals), by))
     first, last = plain.original(*heaviest)
     claimed = by is weighed.model.claim
     for kind in kinds(weighed.found, weighed.model):
@@ -180,10 +184,12 @@ def _unscreenable(text: str) -> Text | None:
         return Text("the text is empty", "文本为空")
     if len(text) > MAX_CHARACTERS:
         return Text(f"longer than {MAX_CHARACTERS} characters", f"超过 {MAX_CHARACTERS} 个字符")
+    if _ORDINARY.fullmatch(text):
+        return Text("a slot of the template is not filled", "模板中有未填写的变量") if _SLOT.search(text) else None
     strange = sum(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} and c not in "\n\r\t" for c in text) + text.count("\ufffd")
     if strange > max(3, len(text) // 10):
         return Text("not readable as text", "无法作为文本读取")
-    if re.search(r"\{\{?\s*\w+\s*\}\}?|\$\{\w+\}", text):
+    if _SLOT.search(text):
         return Text("a slot of the template is not filled", "模板中有未填写的变量")
     letters = [c for c in text if c.isalpha()]
     known = sum("\u3400" <= c <= "\u9fff" or c.isascii() or "\uff00" <= c <= "\uffef" or "\u00c0" <= c <= "\u04ff" for c in letters)
@@ -196,54 +202,82 @@ def _sentences(text: str) -> list[tuple[int, int]]:
     return [m.span() for m in _SENTENCE.finditer(text)]
 
 
-def _framed(text: str, plain: Plain, language: Language, weighed: Weighed | None) -> Iterator[tuple[Hit, Kind]]:
+def _framed(text: str, plain: Plain, language: Language, read: Read, weighed: Weighed | None) -> Iterator[tuple[Hit, Kind]]:
     """Hits of frames. The weights are the second key: what they find clean is no hit, and only what they find improper is sure."""
-    anchors = _anchors(plain.text, language)
-    tried = {id(pattern): (frame, pattern) for a in anchors for frame, pattern in language.index.get(a, ())}
+    tried = _tried(language, read)
     if not tried:
         return
+    contexts = _Contexts(language, read)
     seen: set[tuple[str, int]] = set()
     for start, end in _sentences(plain.text):
         sentence = plain.text[start:end]
-        if language.contexts["warning"].search(sentence) or language.contexts["reported"].search(sentence):
+        if contexts.any(("warning", "reported"), sentence):
             continue
-        for frame, pattern in tried.values():
-            match = pattern.search(sentence)
-            if match is None or (frame.id, start) in seen or _silenced(frame, sentence, match, language):
+        for frame, regex in tried:
+            match = regex.search(sentence)
+            if match is None or (frame.id, start) in seen or _silenced(frame, sentence, match, contexts):
                 continue
             second = None if frame.own else weighed
             if second and frame.tags and second.score < second.model.clear:
                 continue
             seen.add((frame.id, start))
             first, last = plain.original(start + match.start(), start + match.end())
-            conditional = any(language.contexts[c].search(plain.text) for c in frame.conditional)
+            conditional = contexts.any(frame.conditional, plain.text)
             conditional |= second is not None and not frame.tags and second.score < second.model.improper.flag
             sure = frame.sure and (second is None or second.score >= second.model.sure)
             yield Hit(frame.category, first, last, text[first:last], frame.id, sure, language.name, conditional), Kind(frame.tags, frame.claims)
 
 
-def _anchors(text: str, language: Language) -> set[str]:
-    """The beginnings a pattern may need: words in English, two characters in Chinese."""
-    if language.name == "en":
-        return {"", *_NO_WORD.split(text)}
-    return {"", *(text[i : i + 2] for i in range(len(text) - 1)), *text}
+def _tried(language: Language, read: Read) -> list[tuple[Frame, re.Pattern[str]]]:
+    """The patterns that the text has the words for, in the order they are written."""
+    met = {p.order: p for start in language.index.keys() & read.starts for p in language.index[start]}
+    return [(p.frame, p.pattern.regex) for _, p in sorted(met.items()) if p.pattern.possible(read)]
 
 
-def _silenced(frame: Frame, sentence: str, match: re.Match[str], language: Language) -> bool:
-    if any(language.contexts[c].search(sentence) for c in frame.unless):
+class _Contexts:
+    """The contexts of one text: those it has no words for are never looked for."""
+
+    def __init__(self, language: Language, read: Read) -> None:
+        self.language, self._read = language.name, read
+        self._all = language.contexts
+        self._live: dict[str, re.Pattern[str] | None] = {}
+
+    def any(self, names: Iterable[str], text: str) -> bool:
+        """Whether one of the contexts is in a part of the text."""
+        for name in names:
+            if name not in self._live:
+                context = self._all[name]
+                self._live[name] = context.regex if context.possible(self._read) else None
+            regex = self._live[name]
+            if regex is not None and regex.search(text):
+                return True
+        return False
+
+
+def _silenced(frame: Frame, sentence: str, match: re.Match[str], contexts: _Contexts) -> bool:
+    if contexts.any(frame.unless, sentence):
         return True
-    return not frame.denial and _negated(sentence, match, language)
+    if frame.unless_beside and contexts.any(frame.unless_beside, _beside(sentence, match)):
+        return True
+    return not frame.denial and _negated(frame, sentence, match, contexts)
 
 
-def _negated(sentence: str, match: re.Match[str], language: Language) -> bool:
-    before = sentence[max(0, match.start() - GUARD[language.name]) : match.start()]
+def _beside(text: str, match: re.Match[str]) -> str:
+    """The sentence that a match stands in, ended by a full stop."""
+    first = max((m.end() for m in _FULL_STOP.finditer(text, 0, match.start())), default=0)
+    last = _FULL_STOP.search(text, match.end())
+    return text[first : last.start() if last else len(text)]
+
+
+def _negated(frame: Frame, sentence: str, match: re.Match[str], contexts: _Contexts) -> bool:
+    before = sentence[max(0, match.start() - GUARD[contexts.language]) : match.start()]
     clause = _CLAUSE_END.split(before)[-1]
     inside = match[0]
-    if language.name == "zh" and re.search(r"[不没未勿别]$", before):
-        return not language.contexts["void"].search(sentence)
-    if language.contexts["void"].search(sentence):
-        return False
-    return bool(language.contexts["negated"].search(clause) or language.contexts["negated"].search(inside))
+    if contexts.language == "zh" and _NOT_BEFORE.search(before):
+        return not contexts.any(("void",), sentence)
+    if contexts.any(("void",), sentence):
+        return not frame.tags and contexts.any(("negated",), inside)
+    return contexts.any(("negated",), clause) or contexts.any(("negated",), inside)
 
 
 def _amounts(text: str) -> list[str]:
