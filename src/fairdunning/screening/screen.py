@@ -116,7 +116,7 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
     advertising = frozenset({"advertising"} if sells else ())
     return Screening(
         tuple(h for h, _ in hits),
-        advertising.union(*(k.tags for h, k in hits if h.sure)),
+        frozenset().union(*(k.tags for h, k in hits if h.sure)),
         frozenset().union(*(k.claims for h, k in hits if h.sure)),
         advertising.union(*(k.tags for _, k in hits)),
         frozenset().union(*(k.claims for _, k in hits)),
