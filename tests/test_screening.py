@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -395,3 +396,21 @@ def test_what_a_text_has_no_words_for_does_not_match(lexicon, language):
         missed += [c for c in known.contexts.values() if c.regex.search(text) and not c.possible(read)]
 
     assert [] == missed
+
+
+@pytest.mark.parametrize(("language", "recall"), [("zh", 0.2), ("en", 0.11)])
+def test_plain_wrongs_may_block(lexicon, language, recall):
+    """A share of the wrongs that trained nothing is sure, by a frame and the weights together."""
+    wrong = [m for m in corpora.read("eval", language) if m.label == "improper"]
+    sure = [m for m in wrong if any(h.sure and not h.conditional for h in screen(m.text, lexicon).hits)]
+
+    assert len(sure) >= recall * len(wrong)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_frame_of_a_plain_wrong_hits_a_proper_message(lexicon, language):
+    """Not even where the weights have no say."""
+    alone = replace(lexicon, languages=[replace(x, model=None) for x in lexicon.languages])
+    proper = [m.text for part in ("train", "eval") for m in corpora.read(part, language) if m.label == "proper"]
+
+    assert [] == [t for t in proper if any(h.frame.startswith("plain-") for h in screen(t, alone).hits)]
