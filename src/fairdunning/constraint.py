@@ -12,7 +12,7 @@ from fairdunning import condition as c
 from fairdunning import rule as r
 from fairdunning import when
 from fairdunning.book import FOREVER, Book, Cite, Line, Place, check_line, check_sources, cite_of, dates, law_date, rule_of
-from fairdunning.condition import Expr, Tree
+from fairdunning.condition import Expr, Slot, Tree, slots_of
 from fairdunning.definition import uses
 from fairdunning.errors import Text, did_you_mean
 from fairdunning.folder import both, date_of, known, mappings
@@ -69,6 +69,17 @@ class Constraint:
     def places(self) -> tuple[str, ...]:
         """The names that its message speaks of."""
         return tuple(sorted(set(PLACE.findall(self.message.en + self.message.zh))))
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """Everything that its dated lines read."""
+        return tuple(s for var in self.variants for part in (var.bound.wrong, var.bound.premise, var.word, *var.bound.unless.values())
+                     for s in slots_of(part))
+
+    @cached_property
+    def reads_events(self) -> bool:
+        """Whether anything of it is read from the events."""
+        return any(fact.partition(": ")[0] == "events" for slot in self.slots for fact in slot.facts)
 
 
 # --- policy files ------------------------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def judge(ctx: Context, policy: Policy, engine: Engine, zone: str) -> list[Findi
 
 def _pending(ctx: Context, policy: Policy, found: list[Ruling]) -> frozenset[str]:
     """What is undecided through open contacts alone: without them it is not even undecided."""
-    open_still = tuple(r.constraint.id for r in found if r.status == UNDECIDED)
+    open_still = tuple(r.constraint.id for r in found if r.status == UNDECIDED and r.constraint.reads_events)
     if not open_still:
         return frozenset()
     settled = Context(ctx.case, ctx.vocabulary, ctx.debt, ctx.now, ctx.debtor_zone, ctx.records)

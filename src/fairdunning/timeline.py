@@ -19,7 +19,6 @@ from fairdunning import value as v
 from fairdunning import when
 from fairdunning.book import FOREVER
 from fairdunning.casefile import read_case
-from fairdunning.condition import Slot, slots_of
 from fairdunning.constraint import Constraint
 from fairdunning.errors import Text
 from fairdunning.evaluate import context, debts_of, evaluate, judge, outcome_of, rulings, with_profile, zones_of
@@ -85,7 +84,7 @@ class Walk:
             zone = when.zone(constraint.zone)
             dates = {zone.first_instant(day) for var in constraint.variants for day in (var.start, var.end) if abs(day) < FOREVER}
             return sorted({first, *(t for t in dates if first <= t <= end)})
-        keys = None if constraint is None else {part for slot in _slots(constraint) for part in parts_of(slot.key)}
+        keys = None if constraint is None else {part for slot in constraint.slots for part in parts_of(slot.key)}
         spans = {p.seconds for p in self.policy.clock_spans if keys is None or p in keys or p.number < 0}
         shifts, found = _shifts(frozenset(spans)), {first}
         for instant in {*self._instants, *also}:
@@ -132,16 +131,10 @@ def _shifts(spans: frozenset[int]) -> list[int]:
     return sorted({a + b + c for a in after for b in after for c in {0, *ahead}})
 
 
-def _slots(constraint: Constraint) -> list[Slot]:
-    return [s for var in constraint.variants for part in (var.bound.wrong, var.bound.premise, var.word, *var.bound.unless.values())
-            for s in slots_of(part)]
-
-
 def moves(constraint: Constraint) -> bool:
     """Whether time may change what a constraint says otherwise than by its law: it reads the planned moment or a list, or is due some day."""
-    slots = _slots(constraint)
     return constraint.moment == "after" or any(
-        s.key.parts[0] == "known" or any(f == "action.at" or ": " in f for f in s.facts) for s in slots)
+        s.key.parts[0] == "known" or any(f == "action.at" or ": " in f for f in s.facts) for s in constraint.slots)
 
 
 def _scalars(part: Any) -> list[str]:
