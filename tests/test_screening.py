@@ -277,13 +277,10 @@ CLAIMS = {
     "dishonest_list": ["您已被列入失信被执行人名单", "您已被某市中级人民法院依法纳入失信名单。", "You are on the list of dishonest persons"],
     "consumption_limited": ["您已被限制高消费", "法院已对您发出限制消费令", "You are barred from high consumption by court order"],
     "exit_barred": ["您已被限制出境", "You have been barred from leaving the country"],
-    "suit_accepted": [
-        "我司已向某某区人民法院提起诉讼，案号（2026）某0101民初123号",
-        "法院已受理您的案件",
-        "您的案件已立案",
-        "We have filed suit against you",
-        "You have been sued.",
-    ],
+    "suit_accepted": ["法院已受理您的案件", "您的案件已立案", "本案已于6月1日在某某法院立案", "案号（2026）某0101民初123号",
+                      "Your case number is 24-CV-0318."],
+    "suit_filed": ["我司已向某某区人民法院提起诉讼", "诉状已递交法院", "我们已经把你告上法庭", "We have filed suit against you",
+                   "You have been sued."],
     "judgment_issued": ["判决已生效", "法院已判决您偿还本金", "A judgment was entered against you", "The court has ruled against you."],
     "enforcement_started": ["我司已申请强制执行", "您的案件已进入强制执行程序", "法院已扣划您的工资", "Your wages are being garnished"],
     "assets_frozen": ["法院已冻结您的银行账户", "The court has frozen your bank account"],
@@ -347,7 +344,7 @@ EVENT = {"id": "E9", "at": "2026-11-01", "about": ["D1"]}
 FACTS = [
     ("cn.civil-procedure.enforcement.says-court-measures", "您已被列入失信被执行人名单", {"judgment": {"sanction_ordered_on": "2026-11-01"}}),
     ("cn.civil-procedure.enforcement.says-court-measures", "您已被限制高消费", {"judgment": {"sanction_ordered_on": "2026-11-01"}}),
-    ("cn.civil-procedure.filing.says-filed", "我司已向某区人民法院提起诉讼", {"suit": {"accepted_on": "2026-11-01", "case_number": "1"}}),
+    ("cn.civil-procedure.filing.says-filed", "您的案件法院已立案", {"suit": {"accepted_on": "2026-11-01", "case_number": "1"}}),
     ("cn.civil-procedure.enforcement.says-judged", "判决已生效", {"judgment": {"effective_on": "2026-11-01"}}),
     ("cn.civil-procedure.enforcement.says-judged", "我司已申请强制执行", {"judgment": {"effective_on": "2026-11-01"}}),
     ("cn.civil-procedure.preservation.says-frozen", "法院已冻结您的银行账户", {"preservation": {"ordered_on": "2026-11-01"}}),
@@ -357,7 +354,8 @@ FACTS = [
     ("cn.contract.performance.says-accelerated", "我司已宣布贷款提前到期", {"debts": {"accelerated_on": "2026-11-01"}}),
     ("cn.contract.assignment.says-assigned", "我司已将您的债权转让给某资产管理有限公司", {"debts": {"status": "assigned"}}),
     ("cn.third-parties.says-jointly-liable", "该笔借款属夫妻共同债务", {"debts": {"contract": {"signed_on": "2025-06-11", "spouse_signed": True}}}),
-    ("cn.civil-procedure.filing.says-filed", "We have filed suit against you", {"suit": {"accepted_on": "2026-11-01", "case_number": "1"}}),
+    ("cn.civil-procedure.filing.says-handed-in", "We have filed suit against you", {"suit": {"accepted_on": "2026-11-01", "case_number": "1"}}),
+    ("cn.civil-procedure.filing.says-handed-in", "我司已向某区人民法院递交起诉状，目前等待审查", {"events": [EVENT | {"kind": "suit"}]}),
     ("cn.civil-procedure.enforcement.says-judged", "Your wages are being garnished", {"judgment": {"effective_on": "2026-11-01"}}),
 ]
 

@@ -26,7 +26,7 @@ _FULL_STOP = re.compile(r"\.(?=\s)")
 _CLAUSE_END = re.compile(r"[，。；！？,.;!?\n]")
 # a language is looked for only where the text has words of it
 _WRITTEN = {"zh": re.compile("[\u3400-\u9fff]"), "en": re.compile("[a-z]{2}[^\u3400-\u9fff]*[a-z]{2}")}
-_NOT_BEFORE = re.compile(r"[不没未勿别]$")
+_NOT_BEFORE = {"zh": re.compile(r"[不没未勿别]$"), "en": re.compile(r"(?:\bnot|\bnever|n['’]t)(?: yet| been| ever)*\s*$")}
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 _LATIN = re.compile("[a-z]+")
 # letters, marks and blanks that need no second look
@@ -273,10 +273,11 @@ def _negated(frame: Frame, sentence: str, match: re.Match[str], contexts: _Conte
     before = sentence[max(0, match.start() - GUARD[contexts.language]) : match.start()]
     clause = _CLAUSE_END.split(before)[-1]
     inside = match[0]
-    if contexts.language == "zh" and _NOT_BEFORE.search(before):
-        return not contexts.any(("void",), sentence)
+    directly = _NOT_BEFORE[contexts.language].search(before) is not None
     if contexts.any(("void",), sentence):
-        return not frame.tags and contexts.any(("negated",), inside)
+        return not frame.tags and ((directly and contexts.language == "en") or contexts.any(("negated",), inside))
+    if directly:
+        return True
     return contexts.any(("negated",), clause) or contexts.any(("negated",), inside)
 
 
