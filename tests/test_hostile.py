@@ -41,6 +41,7 @@ def said(policy, document):
         (("debts",), [[]]),
         (("debts",), [{"id": 5}]),
         (("persons",), [{"roles": ["debtor"]}]),
+        (("events",), [{"id": "E", "kind": "call", "at": "2026-11-20T10:00:00+08:00", "debtor": ["C5"]}]),
         (("events",), [5]),
         (("events",), [{"kind": "call"}]),
         (("events",), [{"kind": "call", "at": "yesterday"}]),

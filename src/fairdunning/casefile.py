@@ -243,7 +243,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
         if "kind" not in entry:
             reader.add(f"events[{i}].kind", Text("the kind of the event is missing", "缺少事件种类"))
         _complete(item, entry, case, debts)
-        item.foreign = entry.get("debtor") not in {None, own}
+        item.foreign = own is not None and entry.get("debtor") not in (None, own)
         case.events.append(item)
 
 

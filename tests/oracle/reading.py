@@ -301,7 +301,8 @@ class Reading:
 
     def _elsewhere(self, entry):
         """In the file of another debtor than the case's."""
-        return entry.get("debtor") not in {None, (self.facts.doc.get("debtor") or {}).get("id")}
+        own = (self.facts.doc.get("debtor") or {}).get("id")
+        return own is not None and entry.get("debtor") not in (None, own)
 
     def _happened(self, item):
         if item.source != "events":
