@@ -1,5 +1,6 @@
 """Each fault is the real thing: kills, full disks, a database that goes and comes back, slow and hostile clients."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -17,6 +18,7 @@ from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.database import Store
 from fairdunning.store.keys import Keys
+from fairdunning.web.limits import Limits, Rates
 from tests.test_service import NOON, STRICT, Server, case, stamp, window
 
 
@@ -85,6 +87,22 @@ def test_slow_clients_hold_nobody_up_and_are_sent_away(server):
 
     assert ["allow"] * 3 == answers
     assert {b"HTTP/1.1 408"} == set(said)
+
+
+def test_a_caller_who_hangs_up_within_his_body_is_no_error_of_ours():
+    """What he sent is refused, the application is never asked, and nothing is raised."""
+    scope = {"type": "http", "method": "POST", "path": "/v1/checks", "headers": [(b"content-length", b"9"), (b"content-type", b"application/json")]}
+    sent = []
+
+    async def hung_up():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Limits(None, Rates(10))(scope, hung_up, send))
+
+    assert [400] == [m["status"] for m in sent if m["type"] == "http.response.start"]
 
 
 def test_a_reader_who_stops_reading_a_batch_holds_nobody_up(server):

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fairdunning.errors import CaseError, LoadError, StoreError
@@ -153,6 +154,8 @@ async def _refusal(request: Request, rates: Rates) -> Response | None:
                 json.loads(found, parse_constant=_refuse)  # the framework's own reader lets them pass
         except TimeoutError:
             return problem(408, f"the body did not arrive within {BODY_SECONDS:.0f} s / 请求体未及时到达")
+        except ClientDisconnect:
+            return problem(400, "the caller hung up before the body was there / 请求体未发完即断开")
         except (ValueError, RecursionError):
             return problem(400, NO_JSON)
     return None
