@@ -52,7 +52,8 @@ def fairdunning(*arguments, env):
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_contacts_never_exceed_a_cap(kind, postgres, tmp_path, capsys):
     """Whatever crashes, is late, doubled or reordered; each trouble at least a hundred times."""
-    shift = shift_of(time.time())
+    began = time.time()
+    shift = shift_of(began)
     url = f"sqlite:///{tmp_path / 'ledger.db'}" if kind == "sqlite" else postgres()
     if kind == "postgresql":
         shifted_database(url, shift)
@@ -64,7 +65,7 @@ def test_contacts_never_exceed_a_cap(kind, postgres, tmp_path, capsys):
     options = [*signing, "--rate", "100000", "--policies", str(HERE / "house")]
     servers = [Server(url, *options, env=ahead) for _ in range(1 if kind == "sqlite" else 2)]
     given = {"ports": [s.port for s in servers], "key": key, "requests": REQUESTS // CALLERS, "debtors": DEBTORS, "numbers": NUMBERS,
-             "shift": shift, "folder": str(tmp_path)}
+             "shift": shift, "folder": str(tmp_path), "midnight": began + BEFORE_MIDNIGHT}
     start = time.monotonic()
     callers = [subprocess.Popen([sys.executable, str(HERE / "caller.py"), json.dumps({**given, "number": i})]) for i in range(CALLERS)]
     kills = 0

@@ -246,3 +246,16 @@ def test_what_happened_in_another_file_fills_no_cap_of_the_own_one(store_url, tm
     service.close()
 
     assert {"homes.caps.household"} == {f["constraint"] for f in found["verdict"]["findings"]}
+
+
+def test_an_event_cannot_leave_its_own_file(store_url, tmp_path):
+    """What an event says of its file does not count, nor does an amendment in another file: three calls of the own file stay three."""
+    service = Service(Store(store_url), folder(tmp_path / "own", "address"), tmp_path / "key")
+    for i in range(3):
+        service.append("C1", [{**talk(f"E{i}", NOON - 60 * i - 60, "C1", "N-C1"), "debtor": "ELSE"}], HOUSE)
+    away = {"id": "M", "kind": "amendment", "at": stamp(NOON - 10), "address": "N-C1", "amends": {"kind": "call"}, "set": {"address": "N-0"}}
+    service.append("C2", [away], HOUSE)
+    answer = service.check(in_home("C1", "H"), HOUSE)
+    service.close()
+
+    assert "block" == answer["outcome"]

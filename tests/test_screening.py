@@ -414,3 +414,10 @@ def test_frames_of_plain_wrongs_hardly_hit_proper_messages(lexicon, language):
 
     assert [] == [t for t in hit if any(h.frame.startswith("plain-") and h.sure for h in screen(t, lexicon).hits)]
     assert len(hit) < 0.01 * len(proper)
+
+
+@pytest.mark.parametrize("filler", ["-", ",'", "-a", " ,", "：", "，的"])
+def test_no_text_makes_a_pattern_go_wild(lexicon, filler):
+    """A row of marks after words that begin frames is read at once, however it could be divided."""
+    for words in ("We will tell your employer ", "Please tell us when you will pay your loan ", "再不还就通知你家人"):
+        assert screen(words + filler * 2000 + " ok", lexicon).unscreenable is None

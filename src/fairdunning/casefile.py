@@ -100,8 +100,8 @@ class _Reader:
         item.id = str(written.get("id", index))
         for name, child in written.items():
             attribute = fact.of.get(name)
-            if name == "id" and attribute is None and isinstance(child, str | int):
-                continue  # every entry of a list may have a number of its own
+            if name in {"id", "debtor"} and attribute is None and isinstance(child, str | int):
+                continue  # every entry of a list may have a number of its own; a policy of before may not know whose file it is in
             if attribute is None:
                 hint = did_you_mean(name, fact.of)
                 self.add(f"{key}.{name}", Text(f"unknown attribute{hint.en}", f"未知的属性{hint.zh}"))
@@ -234,7 +234,6 @@ def _read_events(reader: _Reader, case: Case) -> None:
     if len(events) + sum(e.get("kind") == "amendment" for e in written if isinstance(e, dict)) != len(written):
         reader.add("events", Text("each event must be a mapping", "每个事件应为映射"))
     fact, debts = reader.vocabulary.facts["events"], list(case.debts)
-    own = one_word(case.nouns.get("debtor", {}).get("debtor.id"))
     for i, entry in events:
         item = reader.item(fact, entry, f"events[{i}]", i)
         item.kind = one_word(item.values.get("kind")) or ""
@@ -243,7 +242,7 @@ def _read_events(reader: _Reader, case: Case) -> None:
         if "kind" not in entry:
             reader.add(f"events[{i}].kind", Text("the kind of the event is missing", "缺少事件种类"))
         _complete(item, entry, case, debts)
-        item.foreign = own is not None and entry.get("debtor") not in (None, own)
+        item.foreign = _file(entry, case) is not None
         case.events.append(item)
 
 
@@ -257,13 +256,21 @@ def _amended(reader: _Reader, written: list[dict[str, Any]], case: Case) -> list
     amendments = sorted((d.lo, i, e) for d, i, e in dated if isinstance(d, v.Range) and d.lo <= now)
     for _, _, amendment in amendments:
         names, changes = amendment.get("amends"), amendment.get("set")
-        if not isinstance(names, dict) or not isinstance(changes, dict) or not names:
+        if not isinstance(names, dict) or not isinstance(changes, dict) or not names or "debtor" in changes:
             reader.add("events", Text("an amendment needs `amends` and `set`", "更正事件须有 `amends` 与 `set`"))
             continue
         for _, event in events:
-            if all(event.get(k) == x for k, x in names.items()):
+            # what is written in one file changes nothing in another
+            if _file(event, case) == _file(amendment, case) and all(event.get(k) == x for k, x in names.items()):
                 event.update(changes)
     return events
+
+
+def _file(entry: dict[str, Any], case: Case) -> Any:
+    """Whose file an event is in: another debtor's id, None for the case's own; without a debtor's id no file is another's."""
+    own = one_word(case.nouns.get("debtor", {}).get("debtor.id"))
+    written = entry.get("debtor")
+    return None if own is None or written == own else written
 
 
 def _complete(item: Item, entry: dict[str, Any], case: Case, debts: list[str]) -> None:

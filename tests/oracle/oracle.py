@@ -239,12 +239,17 @@ class Facts:
         found = re.fullmatch(r"-?\d+(\.\d+)? ([A-Z]{3})", part) if isinstance(part, str) else None
         return found[2] if found else None
 
+    def _file(self, entry):
+        """Another debtor's id, None for the case's own file."""
+        own = (self.doc.get("debtor") or {}).get("id")
+        return None if own is None or entry.get("debtor") == own else entry.get("debtor")
+
     def _amended(self):
         events = [dict(e) for e in self.doc.get("events") or [] if e["kind"] != "amendment"]
         made = [e for e in self.doc.get("events") or [] if e["kind"] == "amendment" and instant(e["at"]) <= self.now]
         for amendment in sorted(made, key=lambda e: instant(e["at"])):
             for event in events:
-                if all(event.get(k) == x for k, x in amendment["amends"].items()):
+                if self._file(event) == self._file(amendment) and all(event.get(k) == x for k, x in amendment["amends"].items()):
                     event.update(amendment["set"])
         return events
 

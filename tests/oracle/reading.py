@@ -301,8 +301,7 @@ class Reading:
 
     def _elsewhere(self, entry):
         """In the file of another debtor than the case's."""
-        own = (self.facts.doc.get("debtor") or {}).get("id")
-        return own is not None and entry.get("debtor") not in (None, own)
+        return self.facts._file(entry) is not None
 
     def _happened(self, item):
         if item.source != "events":

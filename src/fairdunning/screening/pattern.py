@@ -9,7 +9,7 @@ from operator import add
 from typing import NamedTuple
 
 # what a gap may cross: never the end of a sentence; in Chinese a few characters, in English a few words
-_GAP_WORD = r"[\s,:'’\-]+[^\s.!?]+"
+_GAP_WORD = r"(?>[\s,:'’\-]+[^\s.!?]+)"  # atomic: a row of dashes could be divided among words in countless ways
 _GAPS = {
     "zh": {"..": r"[^。！？!?\n；;]{0,6}", "...": r"[^。！？!?\n；;]{0,16}"},
     "en": {"..": rf"(?:{_GAP_WORD}){{0,4}}?[\s,:\-]+", "...": rf"(?:{_GAP_WORD}){{0,9}}?[\s,:\-]+"},

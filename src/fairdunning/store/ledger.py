@@ -82,7 +82,7 @@ class Ledger:
     def seen(self, at: int, without: str = "") -> list[dict[str, Any]]:
         """Events and held contacts as they count at an instant (UTC seconds); a contact of that id is left out."""
         held = (_as_event(row, at, self.now) for row in self.contacts if row["id"] != without)
-        return [e if owner == self.debtor else _foreign(e, owner) for owner, e in (*self.events, *held)]
+        return [_of_file(e, owner, self.debtor) for owner, e in (*self.events, *held)]
 
     def edges(self) -> set[int]:
         """The instants (UTC seconds) at which a held contact begins or ceases to move."""
@@ -106,8 +106,10 @@ def read(connection: Connection, debtor: str, keys: Iterable[str], now: int) -> 
     return Ledger(debtor, events, held, now)
 
 
-def _foreign(entry: dict[str, Any], owner: str) -> dict[str, Any]:
-    """An event of another debtor's file says so; it counts for the debts it names, and for none when it names none."""
+def _of_file(entry: dict[str, Any], owner: str, debtor: str) -> dict[str, Any]:
+    """An event of another debtor's file says so, whatever it says itself; it counts for the debts it names, and for none when it names none."""
+    if owner == debtor:
+        return {name: part for name, part in entry.items() if name != "debtor"}
     names = any(k in entry for k in ("counts_for", "about", "discussed"))
     return {**entry, "debtor": owner, **({} if names else {"counts_for": []})}
 

@@ -32,7 +32,6 @@ MAX_BATCH = 1024 * 1024 * 1024
 LOCAL = Key("local", frozenset(ROLES), "cn-consumer-finance-company", None, "enforce")
 PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}, "description": "a problem document"}
 ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 408, 409, 411, 413, 415, 422, 429, 503), PROBLEM)
-Authorization = Annotated[str | None, Header()]
 
 
 class Reserve(Model):
@@ -96,22 +95,18 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     add_errors(app)
     app.add_middleware(Limits, rates=Rates(per_second))
 
-    def allowed(presented: str | None, *needed: str) -> Key:
-        """The key that was presented, when it has one of the roles; raises HTTPException."""
-        found = service.keys.get(presented.removeprefix("Bearer ").strip()) if presented else None
-        if found is None and (open_to_all or service.keys.any()):
-            raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
-        if found is not None and not {*needed, "admin"} & found.roles:
-            raise HTTPException(403, f"the key has none of the roles {', '.join(needed)} / 密钥缺少角色")
-        return found or LOCAL
-
     def role(*needed: str) -> Any:
-        def check_role(authorization: Authorization = None) -> Key:
-            return allowed(authorization, *needed)
+        def allowed(authorization: Annotated[str | None, Header()] = None) -> Key:
+            found = service.keys.get(authorization.removeprefix("Bearer ").strip()) if authorization else None
+            if found is None and (open_to_all or service.keys.any()):
+                raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
+            if found is not None and not {*needed, "admin"} & found.roles:
+                raise HTTPException(403, f"the key has none of the roles {', '.join(needed)} / 密钥缺少角色")
+            return found or LOCAL
 
-        return Depends(check_role)
+        return Depends(allowed)
 
-    _checks(app, service, allowed, metrics)
+    _checks(app, service, role("checker"), metrics)
     _contacts(app, service, role("checker"), metrics)
     _reading(app, service, role("checker"), role("auditor"))
     _reviews(app, service, role("reviewer"))
@@ -121,7 +116,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     return app
 
 
-def _checks(app: FastAPI, service: Service, allowed: Callable[..., Key], metrics: Metrics) -> None:
+def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> None:
     def judged(body: Check, key: Key, idempotency: str) -> dict[str, Any]:
         window = None
         if body.reserve is not None:
@@ -132,15 +127,14 @@ def _checks(app: FastAPI, service: Service, allowed: Callable[..., Key], metrics
         return envelope
 
     @app.post(CHECKS, response_model=dict[str, Any])
-    def checks(body: Check, authorization: Authorization = None, idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> Any:
+    def checks(body: Check, key: Key = checker, idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> Any:
         """Judge a planned action; with `reserve` hold it when it is allowed. What cannot be recorded is a block, and a problem."""
-        envelope = judged(body, allowed(authorization, "checker"), idempotency_key or "")  # in the same thread: a dependency takes another
+        envelope = judged(body, key, idempotency_key or "")
         return Response(json.dumps(envelope), media_type="application/json") if envelope["cause"] != "not_recorded" else unrecorded(envelope)
 
     @app.post("/v1/checks:batch", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
-    async def batch(request: Request, authorization: Authorization = None) -> StreamingResponse:
+    async def batch(request: Request, key: Key = checker) -> StreamingResponse:
         """Judge many checks, one JSON document a line; answers stream back in the same order as fast as they are read."""
-        key = await run_in_threadpool(allowed, authorization, "checker")
         lines = await _spooled(request)
 
         def answers() -> Iterator[str]:

@@ -140,7 +140,7 @@ async def _refusal(request: Request, rates: Rates) -> Response | None:
     if request.method != "POST" or request.url.path in STREAMS:
         return None
     length = request.headers.get("content-length", "")
-    if not length.isdigit():
+    if not length.isdigit() or "transfer-encoding" in request.headers:
         return problem(411, "the length of the body is missing / 缺少请求体长度")
     if int(length) > MAX_BODY:
         return problem(413, f"the body is larger than {MAX_BODY} bytes / 请求体过大")
