@@ -105,6 +105,16 @@ def test_a_caller_who_hangs_up_within_his_body_is_no_error_of_ours():
     assert [400] == [m["status"] for m in sent if m["type"] == "http.response.start"]
 
 
+def test_a_line_that_the_database_cannot_hold_ends_no_batch(postgres):
+    """PostgreSQL holds no NUL character: that line has its error, the next its answer."""
+    found = Server(postgres())
+    lines = "\n".join(json.dumps({"case": case("B-1", number=number)}) for number in ("A\x00", "A-2"))
+    answers = httpx.post(found.url + "/v1/checks:batch", content=lines, timeout=60).text.splitlines()
+    found.kill()
+
+    assert [None, "allow"] == [json.loads(line)["outcome"] for line in answers]
+
+
 def test_a_reader_who_stops_reading_a_batch_holds_nobody_up(server):
     """The answers of a batch wait for its reader; another client is served meanwhile."""
     lines = "\n".join(json.dumps({"case": case(f"B-{i}", address=f"B-{i}")}) for i in range(100)).encode()
@@ -138,6 +148,7 @@ def test_a_revoked_and_a_rotated_key_end_at_once(tmp_path):
         assert 403 == post("/v1/keys", {"roles": ["admin"], "profile": STRICT.profile}, new).status_code
         assert 200 == post(f"/v1/keys/{new['authorization'].split('_')[1]}:revoke").status_code
         assert 401 == ask(server, "K-3", **new).status_code
+        assert 401 == httpx.post(server.url + "/v1/checks", json={"x": 1}, headers=new).status_code  # before the body is judged
         unknown = post("/v1/keys", {"roles": ["checker"], "profile": "nobody"})
         assert (422, True) == (unknown.status_code, "nobody" in unknown.json()["title"])
         assert "hash" not in httpx.get(server.url + "/v1/keys", headers=admin).text

@@ -42,6 +42,7 @@ def said(policy, document):
         (("debts",), [{"id": 5}]),
         (("persons",), [{"roles": ["debtor"]}]),
         (("events",), [{"id": "E", "kind": "call", "at": "2026-11-20T10:00:00+08:00", "debtor": ["C5"]}]),
+        (("events",), [{"kind": "amendment", "at": "2026-11-20T10:00:00+08:00", "amends": {"id": "E"}, "set": {"debtor": "C5"}}]),
         (("events",), [5]),
         (("events",), [{"kind": "call"}]),
         (("events",), [{"kind": "call", "at": "yesterday"}]),

@@ -256,8 +256,11 @@ def _amended(reader: _Reader, written: list[dict[str, Any]], case: Case) -> list
     amendments = sorted((d.lo, i, e) for d, i, e in dated if isinstance(d, v.Range) and d.lo <= now)
     for _, _, amendment in amendments:
         names, changes = amendment.get("amends"), amendment.get("set")
-        if not isinstance(names, dict) or not isinstance(changes, dict) or not names or "debtor" in changes:
+        if not isinstance(names, dict) or not isinstance(changes, dict) or not names:
             reader.add("events", Text("an amendment needs `amends` and `set`", "更正事件须有 `amends` 与 `set`"))
+            continue
+        if "debtor" in changes:
+            reader.add("events", Text("an amendment cannot move an event to another debtor's file", "更正不能将事件移入其他债务人的卷宗"))
             continue
         for _, event in events:
             # what is written in one file changes nothing in another

@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import Field
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -23,7 +23,7 @@ from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.keys import ROLES, Key
 from fairdunning.web.admin import add_admin, add_policies
-from fairdunning.web.limits import CHECKS, MAX_BODY, Limits, Rates, add_errors, unrecorded
+from fairdunning.web.limits import CHECKS, MAX_BODY, UNSTORABLE, Limits, Rates, add_errors, unrecorded
 from fairdunning.web.metrics import Metrics
 from fairdunning.web.models import Model, instant, running
 from fairdunning.web.sealing import Publisher, sealing
@@ -192,6 +192,8 @@ def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> d
         found = [{"field": p.key, "en": p.text.en, "zh": p.text.zh} for p in error.problems]
     except StoreError as error:
         found = [{"field": "", "en": error.text.en, "zh": error.text.zh}]
+    except DataError:
+        found = [{"field": "", **UNSTORABLE._asdict()}]
     except (ValueError, RequestValidationError) as error:
         found = [{"field": "", "en": str(error)[:500], "zh": str(error)[:500]}]
     return {"line": number, "outcome": None, "errors": found}

@@ -18,13 +18,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fairdunning.errors import CaseError, LoadError, StoreError
+from fairdunning.errors import CaseError, LoadError, StoreError, Text
 from fairdunning.service import not_recorded
 
 MAX_BODY = 2 * 1024 * 1024
 BODY_SECONDS = 10.0
 CHECKS = "/v1/checks"
 NO_JSON = "the body is not valid JSON / 请求体不是有效的 JSON"
+UNSTORABLE = Text("the store cannot hold a value of the request (a NUL character?)", "请求含存储无法保存的值")
 STREAMS = {"/v1/checks:batch"}
 log = logging.getLogger("fairdunning.requests")
 
@@ -56,7 +57,7 @@ def add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(DataError)
     def unstorable(_: Request, _error: Any) -> Response:
-        return problem(422, "the store cannot hold a value of the request (a NUL character?) / 请求含存储无法保存的值")
+        return problem(422, f"{UNSTORABLE.en} / {UNSTORABLE.zh}")
 
     @app.exception_handler(SQLAlchemyError)
     def store_lost(request: Request, error: Any) -> Response:
