@@ -105,9 +105,9 @@ def test_a_caller_who_hangs_up_within_his_body_is_no_error_of_ours():
     assert [400] == [m["status"] for m in sent if m["type"] == "http.response.start"]
 
 
-def test_a_line_that_the_database_cannot_hold_ends_no_batch(postgres):
+def test_a_line_that_the_database_cannot_hold_ends_no_batch(postgres, tmp_path):
     """PostgreSQL holds no NUL character: that line has its error, the next its answer."""
-    found = Server(postgres())
+    found = Server(postgres(), "--signing-key", str(tmp_path / "key"))
     lines = "\n".join(json.dumps({"case": case("B-1", number=number)}) for number in ("A\x00", "A-2"))
     answers = httpx.post(found.url + "/v1/checks:batch", content=lines, timeout=60).text.splitlines()
     found.kill()
