@@ -91,7 +91,7 @@ def serve(
         logging.getLogger("httpx").setLevel(logging.WARNING)
         app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publisher=Publisher(publish_to, publish_command))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # said once more by uvicorn when it has ended in order
-        uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=20)
+        uvicorn.run(app, host=host, port=port, loop="fairdunning.web.loop:loop", log_level="warning", timeout_graceful_shutdown=20)
     except LoadError as error:
         fail(error)
     except StoreError as error:

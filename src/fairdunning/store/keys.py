@@ -13,8 +13,9 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
 from fairdunning.store.database import Store
+from fairdunning.store.prepared import Prepared
 
-_IN_FORCE = select(t.keys).where(t.keys.c.id == bindparam("number"), t.keys.c.revoked == 0)
+_IN_FORCE = Prepared(select(t.keys).where(t.keys.c.id == bindparam("number"), t.keys.c.revoked == bindparam("revoked")))
 ROLES = ("checker", "reviewer", "policy_editor", "auditor", "admin")
 
 
@@ -89,7 +90,7 @@ class Keys:
         if len(parts) != 3 or parts[0] != "fd":
             return None
         with self.store.engine.connect() as connection:
-            row = connection.execute(_IN_FORCE, {"number": parts[1]}).one_or_none()
+            row = _IN_FORCE.run(connection, {"number": parts[1], "revoked": 0}).one_or_none()
         if row is None or not self._right(parts[2], row.hash):
             return None
         return Key(row.id, frozenset(row.roles.split(",")), row.profile, row.collector, row.mode, row.shadow)

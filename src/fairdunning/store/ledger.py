@@ -5,30 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from fairdunning import when
 from fairdunning.errors import StoreError, Text
 from fairdunning.reach import keys_of_event
 from fairdunning.store import schema as t
+from fairdunning.store.prepared import Prepared
 from fairdunning.store.records import canonical, digest
 
 GRACE = 60 * when.MICROS
 HELD = ("reserved", "committed")
-_WANTED: BindParameter[str] = bindparam("wanted", expanding=True)
-_EVENTS = (
-    select(t.events.c.debtor, t.events.c.body)
-    .where(t.events.c.id.in_(select(t.event_keys.c.event).where(t.event_keys.c.key.in_(_WANTED))))
-    .order_by(t.events.c.at, t.events.c.id)
-)
-_CONTACTS = (
-    select(t.contacts)
-    .where(t.contacts.c.id.in_(select(t.contact_keys.c.contact).where(t.contact_keys.c.key.in_(_WANTED))))
-    .order_by(t.contacts.c.not_before, t.contacts.c.id)
-)
-_HOLD, _HOLD_KEYS = insert(t.contacts), insert(t.contact_keys)
+_HOLD, _HOLD_KEYS = Prepared(insert(t.contacts)), Prepared(insert(t.contact_keys))
+
+
+@lru_cache
+def _under(count: int) -> tuple[Prepared, Prepared]:
+    """The events and the contacts under so many keys."""
+    wanted: list[Any] = [bindparam(f"key{i}") for i in range(count)]
+    events = select(t.event_keys.c.event).where(t.event_keys.c.key.in_(wanted))
+    contacts = select(t.contact_keys.c.contact).where(t.contact_keys.c.key.in_(wanted))
+    return (Prepared(select(t.events.c.debtor, t.events.c.body).where(t.events.c.id.in_(events)).order_by(t.events.c.at, t.events.c.id)),
+            Prepared(select(t.contacts).where(t.contacts.c.id.in_(contacts)).order_by(t.contacts.c.not_before, t.contacts.c.id)))
 
 
 # --- events ------------------------------------------------------------------------------------------------------------
@@ -99,9 +100,11 @@ class Ledger:
 
 def read(connection: Connection, debtor: str, keys: Iterable[str], now: int) -> Ledger:
     """Everything under these keys: one indexed query for events, one for contacts."""
-    wanted = {"wanted": sorted(keys)}
-    events = tuple((owner, json.loads(body)) for owner, body in connection.execute(_EVENTS, wanted))
-    rows = connection.execute(_CONTACTS, wanted).mappings()
+    found = sorted(keys)
+    found += found[-1:] * ((1 << max(0, len(found) - 1).bit_length()) - len(found))  # few statements serve every number of keys
+    wanted, (in_events, in_contacts) = {f"key{i}": key for i, key in enumerate(found)}, _under(len(found))
+    events = tuple((owner, json.loads(body)) for owner, body in in_events.run(connection, wanted))
+    rows = in_contacts.run(connection, wanted).mappings()
     held = tuple({**r, "body": json.loads(r["body"])} for r in rows if r["state"] in HELD)
     return Ledger(debtor, events, held, now)
 
@@ -138,9 +141,9 @@ def held(number: str, verdict: str, debtor: str, body: dict[str, Any], window: t
 
 def hold(connection: Connection, row: dict[str, Any]) -> None:
     """Holds a contact."""
-    connection.execute(_HOLD, {**row, "body": canonical(row["body"])})
+    _HOLD.run(connection, {**row, "body": canonical(row["body"])})
     keys = [{"key": key, "not_after": row["not_after"], "contact": row["id"]} for key in sorted(keys_of_event(row["debtor"], row["body"]))]
-    connection.execute(_HOLD_KEYS, keys)
+    _HOLD_KEYS.run_all(connection, keys)
 
 
 def contact(connection: Connection, number: str) -> Any:

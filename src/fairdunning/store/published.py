@@ -9,8 +9,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
+from fairdunning.store.prepared import Prepared
 
-_DIGEST = select(t.in_force.c.digest).where(t.in_force.c.profile == bindparam("profile"))
+_DIGEST = Prepared(select(t.in_force.c.digest).where(t.in_force.c.profile == bindparam("profile")))
 
 
 def keep(connection: Connection, digest: str, files: tuple[tuple[str, str], ...], who: str) -> None:
@@ -30,7 +31,7 @@ def files_of(connection: Connection, digest: str) -> list[list[str]]:
 
 def digest_in_force(connection: Connection, profile: str) -> str | None:
     """The digest that was published for a profile, None when none was."""
-    found: str | None = connection.scalar(_DIGEST, {"profile": profile})
+    found: str | None = _DIGEST.run(connection, {"profile": profile}).scalar()
     return found
 
 

@@ -19,11 +19,12 @@ from fairdunning.audit import Frontier, Signer
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
 from fairdunning.store.database import Store
+from fairdunning.store.prepared import Prepared
 
 SEALER, BATCH = "fairdunning sealer", 1000
 MAX_INTEGER = 2**53 - 1
-_RECORD, _BODY = insert(t.records), insert(t.bodies)
-_ERASED = select(t.erased.c.at).where(t.erased.c.debtor == bindparam("who"))
+_RECORD, _BODY = Prepared(insert(t.records)), Prepared(insert(t.bodies))
+_ERASED = Prepared(select(t.erased.c.at).where(t.erased.c.debtor == bindparam("who")))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PLACE = update(t.records).where(t.records.c.id == bindparam("number")).values(seq=bindparam("place"))
 
@@ -60,8 +61,8 @@ def record(connection: Connection, number: str, kind: str, body: dict[str, Any],
     at, salt, text = int(time.time()), secrets.token_hex(16), canonical(body)
     entry = {"id": number, "kind": kind, "at": at, "commitment": proof.commitment(salt, text)}
     sealed = proof.leaf(proof.entry(entry)).hex()
-    connection.execute(_RECORD, {**entry, "hash": sealed})
-    connection.execute(_BODY, {"record": number, "debtor": debtor, "salt": salt, "body": text})
+    _RECORD.run(connection, {**entry, "hash": sealed})
+    _BODY.run(connection, {"record": number, "debtor": debtor, "salt": salt, "body": text})
     return sealed
 
 
@@ -196,7 +197,7 @@ def _was_erased(connection: Connection, debtor: str) -> bool:
 
 def erased_at(connection: Connection, debtor: str) -> int | None:
     """When a debtor's history was erased; nothing before is known any more."""
-    found: int | None = connection.scalar(_ERASED, {"who": debtor})
+    found: int | None = _ERASED.run(connection, {"who": debtor}).scalar()
     return found
 
 

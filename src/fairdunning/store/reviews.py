@@ -11,9 +11,11 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from fairdunning.errors import StoreError, Text
 from fairdunning.review import Review
 from fairdunning.store import schema as t
+from fairdunning.store.prepared import Prepared
 
 _OF_ACTION = (t.reviews.c.debtor == bindparam("who"), t.reviews.c.action == bindparam("what"))
-_RELEASED = select(t.reviews.c.findings).where(*_OF_ACTION, t.reviews.c.decision == "release", t.reviews.c.until > bindparam("now"))
+_RELEASED = Prepared(select(t.reviews.c.findings).where(
+    *_OF_ACTION, t.reviews.c.decision == bindparam("decision"), t.reviews.c.until > bindparam("now")))
 
 
 def _read(row: Any) -> Review:
@@ -59,5 +61,5 @@ def save(connection: Connection, found: Review) -> None:
 
 def lifted(connection: Connection, debtor: str, action: str, now: int) -> frozenset[str]:
     """The constraints that releases in force lift for an action."""
-    found = connection.scalars(_RELEASED, {"who": debtor, "what": action, "now": now})
+    found = _RELEASED.run(connection, {"who": debtor, "what": action, "decision": "release", "now": now}).scalars()
     return frozenset(name for names in found for name in json.loads(names))

@@ -11,12 +11,13 @@ from typing import IO, Annotated, Any, Literal
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from pydantic import Field
+from pydantic import Field, ValidationError
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from fairdunning import __version__, timeline, when, workflow
+from fairdunning.baton import computing
 from fairdunning.errors import CaseError, StoreError
 from fairdunning.screening.screen import screen
 from fairdunning.service import Service
@@ -95,18 +96,21 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     add_errors(app)
     app.add_middleware(Limits, rates=Rates(per_second))
 
+    def known(authorization: str | None, *needed: str) -> Key:
+        found = service.keys.get(authorization.removeprefix("Bearer ").strip()) if authorization else None
+        if found is None and (open_to_all or service.keys.any()):
+            raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
+        if found is not None and not {*needed, "admin"} & found.roles:
+            raise HTTPException(403, f"the key has none of the roles {', '.join(needed)} / 密钥缺少角色")
+        return found or LOCAL
+
     def role(*needed: str) -> Any:
         def allowed(authorization: Annotated[str | None, Header()] = None) -> Key:
-            found = service.keys.get(authorization.removeprefix("Bearer ").strip()) if authorization else None
-            if found is None and (open_to_all or service.keys.any()):
-                raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
-            if found is not None and not {*needed, "admin"} & found.roles:
-                raise HTTPException(403, f"the key has none of the roles {', '.join(needed)} / 密钥缺少角色")
-            return found or LOCAL
+            return known(authorization, *needed)
 
         return Depends(allowed)
 
-    _checks(app, service, role("checker"), metrics)
+    _checks(app, service, known, role("checker"), metrics)
     _contacts(app, service, role("checker"), metrics)
     _reading(app, service, role("checker"), role("auditor"))
     _reviews(app, service, role("reviewer"))
@@ -116,7 +120,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     return app
 
 
-def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> None:
+def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: Metrics) -> None:
     def judged(body: Check, key: Key, idempotency: str) -> dict[str, Any]:
         window = None
         if body.reserve is not None:
@@ -126,11 +130,18 @@ def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> N
         metrics.checked(envelope, time.perf_counter() - start)
         return envelope
 
+    def answered(request: Request) -> Response:
+        with computing():
+            key = known(request.headers.get("authorization"), "checker")
+            envelope = judged(_read(request.state.body), key, request.headers.get("idempotency-key", ""))
+            if envelope["cause"] == "not_recorded":
+                return unrecorded(envelope)
+            return Response(json.dumps(envelope), media_type="application/json")
+
     @app.post(CHECKS, response_model=dict[str, Any])
-    def checks(body: Check, key: Key = checker, idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> Any:
+    async def checks(request: Request) -> Any:
         """Judge a planned action; with `reserve` hold it when it is allowed. What cannot be recorded is a block, and a problem."""
-        envelope = judged(body, key, idempotency_key or "")
-        return Response(json.dumps(envelope), media_type="application/json") if envelope["cause"] != "not_recorded" else unrecorded(envelope)
+        return await run_in_threadpool(answered, request)
 
     @app.post("/v1/checks:batch", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
     async def batch(request: Request, key: Key = checker) -> StreamingResponse:
@@ -145,6 +156,13 @@ def _checks(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> N
                         yield json.dumps(found, ensure_ascii=False) + "\n"
 
         return StreamingResponse(answers(), media_type="application/x-ndjson")
+
+
+def _read(body: bytes) -> Check:
+    try:
+        return Check.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
 def _contacts(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> None:
