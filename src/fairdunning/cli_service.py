@@ -86,6 +86,7 @@ def serve(
         for profile in service.keys.profiles() or [DEFAULT_PROFILE]:
             service.policies.now(profile)
         gc.collect()
+        gc.set_threshold(20_000)  # a check makes many small things, and none that need the collector
         gc.freeze()  # policies stay as long as the process: without this each full collection walks them all, 100 ms at a time
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
