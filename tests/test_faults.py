@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -113,6 +114,30 @@ def test_a_line_that_the_database_cannot_hold_ends_no_batch(postgres, tmp_path):
     found.kill()
 
     assert [None, "allow"] == [json.loads(line)["outcome"] for line in answers]
+
+
+def test_an_event_that_was_broken_in_the_store_blocks_and_its_words_stay_out_of_the_log(tmp_path):
+    """What nobody foresaw is a problem document with the id of the request; in a batch the next line is answered."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    found = Server(url, "--signing-key", str(tmp_path / "key"), log=tmp_path / "log")
+    event = {"id": "E-1", "kind": "call", "at": stamp(NOON - 86400), "direction": "outbound", "outcome": "no_answer"}
+    httpx.post(found.url + "/v1/events", json={"debtor": "B-1", "events": [event]}).raise_for_status()
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+        connection.execute("update events set body = 'secret words'")
+
+    answer = ask(found, "B-1", **{"x-request-id": "Q-17"})
+    lines = "\n".join(json.dumps({"case": case(debtor, number=debtor)}) for debtor in ("B-1", "B-2"))
+    batch = httpx.post(found.url + "/v1/checks:batch", content=lines, timeout=60).text.splitlines()
+    listed = httpx.post(found.url + "/v1/windows", json={"case": case("B-2")}).status_code
+    found.kill()
+
+    assert (500, "block", "Q-17") == (answer.status_code, answer.json()["outcome"], answer.headers["x-request-id"])
+    assert "application/problem+json" == answer.headers["content-type"]
+    assert [None, "allow"] == [json.loads(line)["outcome"] for line in batch]
+    assert 200 == listed
+    log = (tmp_path / "log").read_text()
+    assert "Q-17" in log
+    assert "secret" not in log
 
 
 def test_a_reader_who_stops_reading_a_batch_holds_nobody_up(server):

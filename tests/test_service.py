@@ -282,8 +282,8 @@ def test_import_keeps_the_rest_and_reports_rejected_lines(tmp_path):
 class Server:
     """A server process over one store."""
 
-    def __init__(self, store, *more, env=None):
-        self.store, self.more, self.env = store, more, env
+    def __init__(self, store, *more, env=None, log=os.devnull):
+        self.store, self.more, self.env, self.log = store, more, env, log
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -292,7 +292,8 @@ class Server:
 
     def start(self):
         command = [sys.executable, "-m", "fairdunning", "serve", "--store", self.store, "--port", str(self.port), *self.more]
-        self.process = subprocess.Popen(command, env=self.env, stderr=subprocess.DEVNULL)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, env=self.env, stderr=log)
         while self.process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return

@@ -61,14 +61,16 @@ def service_of(store_url: str, own: Path | None = None, key_file: Path | None = 
 @click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback needs keys / 非本机地址须先建密钥")
 @click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True, help="Port / 端口")
 @click.option("--rate", type=click.FloatRange(1), default=500.0, show_default=True, help="Requests a second for each key / 每个密钥每秒请求数")
+@click.option("--threads", type=click.IntRange(1, 40), default=3, show_default=True,
+              help="Checks judged at a time; more for a database far away / 同时裁定的请求数；数据库较远时可增大")
 @click.option("--publish-checkpoints", "publish_to", type=click.Path(path_type=Path, dir_okay=False),
               help="Append each signed checkpoint to this file / 检查点发布文件")
 @click.option("--publish-command", default="", help="Give each signed checkpoint to this command on its standard input / 检查点发布命令")
 @click.option("--engine", type=click.Choice(["both", "compiled"]), default="both", show_default=True,
               help="compiled alone is recorded and said in each verdict / 单引擎会记入审计")
 def serve(
-    store_url: str, own: Path | None, signing_key: Path | None, host: str, port: int, rate: float, publish_to: Path | None, publish_command: str,
-    engine: str,
+    store_url: str, own: Path | None, signing_key: Path | None, host: str, port: int, rate: float, threads: int, publish_to: Path | None,
+    publish_command: str, engine: str,
 ) -> None:
     """Serve the JSON API over one store / 启动接口服务."""
     try:
@@ -90,9 +92,10 @@ def serve(
         gc.freeze()  # policies stay as long as the process: without this each full collection walks them all, 100 ms at a time
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publisher=Publisher(publish_to, publish_command))
+        app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publisher=Publisher(publish_to, publish_command),
+                         threads=threads)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # said once more by uvicorn when it has ended in order
-        uvicorn.run(app, host=host, port=port, loop="fairdunning.web.loop:loop", log_level="warning", timeout_graceful_shutdown=20)
+        uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=20)
     except LoadError as error:
         fail(error)
     except StoreError as error:

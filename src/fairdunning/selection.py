@@ -79,7 +79,7 @@ def _select(ctx: Context, spec: Selection) -> Selected:
         items, whole = listed or [], listed is not None
     yes: list[Item] = []
     perhaps: list[Item] = []
-    tests, zone = _tests(ctx, spec), ctx.zone(spec.clock)
+    tests, zone = _tests(ctx, spec) if items else [], ctx.zone(spec.clock)
     for item in items:
         openly = item.open and is_open(ctx, item)
         if (openly and ctx.without_open) or (item.foreign and not spec.reaches):
@@ -311,6 +311,11 @@ def closed(ctx: Context, spec: Selection, now: int) -> bool:
 
 def covered_since(ctx: Context, kinds: frozenset[str]) -> int | None:
     """The first day from which the record holds every event of all these kinds, None when one of them has none."""
+    found: int | None = ctx.cached(("covered", kinds), lambda: _covered_since(ctx, kinds))
+    return found
+
+
+def _covered_since(ctx: Context, kinds: frozenset[str]) -> int | None:
     usual = FAR if ctx.case.complete_since is None else ctx.case.complete_since
     since = max((min(ctx.records.get(k, FAR), usual) for k in kinds), default=-FAR)
     return None if since == FAR else since
@@ -364,25 +369,37 @@ def _first_of_span(period: when.Period, zone: when.Zone, now: int, today: int, c
 Kinds = Callable[[Context], frozenset[str] | None]
 
 
-def any_kind(_ctx: Context) -> frozenset[str] | None:
-    """No limit on the kind of event."""
-    return None
+@dataclass(frozen=True)
+class Always:
+    """The same kinds in every case; None: any."""
+
+    kinds: frozenset[str] | None
+
+    def __call__(self, _ctx: Context) -> frozenset[str] | None:
+        """The kinds."""
+        return self.kinds
 
 
 def kinds_in(tree: Tree) -> Kinds:
     """The kinds of event that a condition may match, read in a case; None: any."""
     if isinstance(tree, Leaf):
-        key, words = tree.slot.key, tree.slot.words
-        named = key.parts[:2] == ("is", KIND) and tree.op == ">=" and words is not None
-        return (lambda ctx: _may_be(words, ctx)) if named else any_kind
-    parts = [kinds_in(p) for p in tree.parts]
-    if isinstance(tree, And):
-        return lambda ctx: _meet([p(ctx) for p in parts])
-    return lambda ctx: _join([p(ctx) for p in parts])
+        return _kinds_of(tree)
+    parts, join = [kinds_in(p) for p in tree.parts], _meet if isinstance(tree, And) else _join
+    fixed = [p.kinds for p in parts if isinstance(p, Always)]
+    return Always(join(fixed)) if len(fixed) == len(parts) else lambda ctx: join([p(ctx) for p in parts])
 
 
-def _may_be(words: Expr | None, ctx: Context) -> frozenset[str] | None:
-    _, may = members(words.read(ctx, None)) if words else (None, None)
+def _kinds_of(leaf: Leaf) -> Kinds:
+    words = leaf.slot.words
+    if leaf.slot.key.parts[:2] != ("is", KIND) or leaf.op != ">=" or words is None:
+        return Always(None)
+    if words.key.parts[0] == "words" and words.type == "set":
+        return Always(words.key.parts[1])
+    return lambda ctx: _may_be(words, ctx)
+
+
+def _may_be(words: Expr, ctx: Context) -> frozenset[str] | None:
+    _, may = members(words.read(ctx, None))
     return None if may is None else frozenset(m for m in may if m is not None)
 
 

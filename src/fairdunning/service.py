@@ -17,7 +17,6 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from fairdunning import review, when, workflow
 from fairdunning.audit import Signer
-from fairdunning.baton import computing
 from fairdunning.casefile import read_case
 from fairdunning.desk import Desk
 from fairdunning.errors import CaseError, Problem, StoreError, Text
@@ -89,7 +88,7 @@ class Service:
         request, more = _Request(document, key, window, idempotency), frozenset[str]()
         try:
             while True:
-                with self.store.turn(shared=IN_FORCE) as turn, computing():
+                with self.store.turn(shared=IN_FORCE) as turn:
                     answer = self._once(turn, request, more)
                     if isinstance(answer, dict):
                         return answer

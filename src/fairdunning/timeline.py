@@ -96,7 +96,7 @@ class Walk:
 
     def _edges(self, first: int, end: int, *, hourly: bool) -> set[int]:
         """Local midnights and edges of timetables, on every clock."""
-        tables = {*self.policy.timetables, *_timetables(self.document, self.policy.vocabulary.timetable_keys)} if hourly else set()
+        tables = {*self.policy.timetables, *self._written[1]} if hourly else set()
         found: set[int] = set()
         for zone in self.zones():
             for day in range(zone.day_of(first), zone.day_of(end) + 2):
@@ -109,8 +109,7 @@ class Walk:
     def _instants(self) -> frozenset[int]:
         """Every instant that the case names but the planned one; of a date the first of its day and of the next, on every clock."""
         days, found = set(self.policy.records.values()), set()
-        action = {name: part for name, part in self.document["action"].items() if name != "at"}
-        for text in _scalars({**self.document, "action": action}):
+        for text in self._written[0]:
             if text[:4].isdigit():
                 try:
                     found.add(when.parse_datetime(text))
@@ -118,6 +117,25 @@ class Walk:
                     with suppress(ValueError):
                         days.add(when.parse_date(text))
         return frozenset(found | {zone.first_instant(d) for zone in self.zones() for day in days for d in (day, day + 1)})
+
+    @cached_property
+    def _written(self) -> tuple[list[str], set[when.Timetable]]:
+        """Every text of the document but the planned instant, and every timetable, wherever they stand."""
+        keys, texts, tables = self.policy.vocabulary.timetable_keys, list[str](), set[when.Timetable]()
+        action = {name: part for name, part in self.document["action"].items() if name != "at"}
+        waiting: list[Any] = [{**self.document, "action": action}]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, str):
+                texts.append(part)
+            elif isinstance(part, list):
+                waiting += part
+            elif isinstance(part, dict):
+                waiting += part.values()
+                for name in keys & part.keys():
+                    with suppress(ValueError, TypeError):  # none, or unknown
+                        tables.add(when.parse_timetable(part[name]))
+        return texts, tables
 
 
 _HOURS = frozenset({"inside", "outside"})
@@ -135,33 +153,6 @@ def moves(constraint: Constraint) -> bool:
     """Whether time may change what a constraint says otherwise than by its law: it reads the planned moment or a list, or is due some day."""
     return constraint.moment == "after" or any(
         s.key.parts[0] == "known" or any(f == "action.at" or ": " in f for f in s.facts) for s in constraint.slots)
-
-
-def _scalars(part: Any) -> list[str]:
-    """Every text of a document."""
-    waiting, found = [part], []
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, str):
-            found.append(part)
-        elif isinstance(part, dict):
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
-    return found
-
-
-def _timetables(part: Any, keys: frozenset[str], key: str = "") -> Iterator[when.Timetable]:
-    """Every timetable of a document, wherever it stands."""
-    if key in keys:
-        with suppress(ValueError, TypeError):  # none, or unknown
-            yield when.parse_timetable(part)
-    elif isinstance(part, dict):
-        for name, child in part.items():
-            yield from _timetables(child, keys, name)
-    elif isinstance(part, list):
-        for child in part:
-            yield from _timetables(child, keys)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-from fairdunning.baton import waiting
 from fairdunning.engines.compiled import CompiledEngine
 from fairdunning.engines.durable import CHECK_SECONDS, DurableEngine
 from fairdunning.errors import Disagreement, EngineLost
@@ -31,7 +30,7 @@ class PairEngine:
         first = self.compiled.judge(vector)
         if self.alone:
             return first
-        with waiting(), self._lock:  # one child, one question at a time
+        with self._lock:  # one child, one question at a time
             second = self._second(vector)
         if first != second:
             raise Disagreement("the engines disagree")

@@ -8,22 +8,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from select import select as select_ready
 from typing import IO, Any
 
 from sqlalchemy import Connection, create_engine, event, insert, make_url, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
 from fairdunning.store.locks import Locks, Writer
+from fairdunning.store.prepared import Prepared
 
 _SCHEMA_LOCK = "fairdunning schema"
-_CLOCK = text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint")
-_SHARE = text("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))")
+_CLOCK = Prepared(text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint"))
+_SHARE = Prepared(text("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))"))
 # INVARIANT: every process takes the locks of a turn in the same order, that of their hashes.
-_LOCK = text("""select pg_advisory_xact_lock(hash) from
-    (select distinct hashtextextended(key, 0) as hash from unnest(cast(:keys as text[])) as key order by 1) as hashes""")
+_LOCK = Prepared(text("""select pg_advisory_xact_lock(hash) from
+    (select distinct hashtextextended(key, 0) as hash from unnest(cast(:keys as text[])) as key order by 1) as hashes"""))
 
 
 def url_of(written: str) -> URL:
@@ -64,11 +66,12 @@ class Store:
             if reading and not path.exists():
                 raise StoreError(Text(f"there is no store `{path}`", f"没有存储 `{path}`"), missing=True)
             self._guard = None if reading else _alone(path)
-            self.engine = create_engine(self.url, pool_size=16, max_overflow=48, connect_args={"check_same_thread": False})
+            self.engine = create_engine(self.url, pool_size=16, max_overflow=48, pool_use_lifo=True, connect_args={"check_same_thread": False})
             event.listen(self.engine, "connect", _pragmas)
             self._writer = Writer(self.engine)
         else:
-            self.engine = create_engine(self.url, pool_size=16, max_overflow=32, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+            self.engine = create_engine(self.url, pool_size=16, max_overflow=32, pool_use_lifo=True, connect_args={"connect_timeout": 5})
+            event.listen(self.engine, "checkout", _still_open)
         if reading:
             with self.engine.connect() as connection:
                 _same_version(connection)
@@ -83,7 +86,7 @@ class Store:
 
     def now(self, connection: Connection) -> int:
         """The store's clock in microseconds: the database's, for a file that of its process."""
-        return time.time_ns() // 1000 if self.is_file else int(connection.scalar(_CLOCK) or 0)
+        return time.time_ns() // 1000 if self.is_file else int(_CLOCK.run(connection, {}).scalar() or 0)
 
     @contextmanager
     def turn(self, keys: Iterable[str] = (), shared: str = "") -> Iterator[Turn]:
@@ -109,13 +112,13 @@ class Store:
     def _turn_of_database(self, keys: frozenset[str], shared: str) -> Iterator[Turn]:
         with self.engine.begin() as connection:
             if shared:
-                connection.execute(_SHARE, {"key": shared})
-            if keys:
-                connection.execute(_LOCK, {"keys": list(keys)})
+                _SHARE.run(connection, {"key": shared})
 
             def lock(more: Iterable[str]) -> None:
-                connection.execute(_LOCK, {"keys": list(more)})
+                _LOCK.run(connection, {"keys": list(more)})
 
+            if keys:
+                lock(keys)
             yield Turn(connection, lock, lambda: nullcontext(connection))
 
     @contextmanager
@@ -123,6 +126,12 @@ class Store:
         """A turn that writes from its beginning to its end."""
         with self.turn(keys, shared) as turn, turn.writing() as connection:
             yield connection
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """For one statement that reads: no transaction is begun and taken back for it."""
+        with self.engine.connect() as connection:
+            yield connection if self.is_file else connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def alone(self, key: str) -> Iterator[Connection | None]:
@@ -138,6 +147,12 @@ class Store:
         self.engine.dispose()
         if self._guard is not None:
             self._guard.close()
+
+
+def _still_open(connection: Any, _record: Any, _proxy: Any) -> None:
+    """A connection that nobody uses has nothing to say: when there is something to read, the database has hung up."""
+    if select_ready([connection.fileno()], [], [], 0)[0]:
+        raise DisconnectionError
 
 
 def _alone(path: Path) -> IO[str]:

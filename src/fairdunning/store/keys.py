@@ -89,7 +89,7 @@ class Keys:
         parts = presented.split("_", 2)
         if len(parts) != 3 or parts[0] != "fd":
             return None
-        with self.store.engine.connect() as connection:
+        with self.store.glance() as connection:
             row = _IN_FORCE.run(connection, {"number": parts[1], "revoked": 0}).one_or_none()
         if row is None or not self._right(parts[2], row.hash):
             return None

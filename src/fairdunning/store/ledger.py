@@ -102,7 +102,8 @@ def read(connection: Connection, debtor: str, keys: Iterable[str], now: int) -> 
     """Everything under these keys: one indexed query for events, one for contacts."""
     found = sorted(keys)
     found += found[-1:] * ((1 << max(0, len(found) - 1).bit_length()) - len(found))  # few statements serve every number of keys
-    wanted, (in_events, in_contacts) = {f"key{i}": key for i, key in enumerate(found)}, _under(len(found))
+    in_events, in_contacts = _under(len(found))
+    wanted = {f"key{i}": key for i, key in enumerate(found)}
     events = tuple((owner, json.loads(body)) for owner, body in in_events.run(connection, wanted))
     rows = in_contacts.run(connection, wanted).mappings()
     held = tuple({**r, "body": json.loads(r["body"])} for r in rows if r["state"] in HELD)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from fairdunning.baton import waiting
-
 
 class Locks:
     """Names held by one alone, or by many together; who asks for a name alone goes before those who come later to share it."""
@@ -27,19 +25,10 @@ class Locks:
     def alone(self, names: Iterable[str]) -> Iterator[None]:
         """Waits until nobody holds any of the names, then holds all of them: taken at once, so that no two can wait for each other."""
         wanted = frozenset(names)
-
-        def free() -> bool:
-            return not wanted & self._alone and not wanted & self._together.keys()
-
         with self._changed:
             self._asked.update(wanted)
-            taken = free()
-            if taken:
-                self._alone |= wanted
-        if not taken:
-            with waiting(), self._changed:
-                self._changed.wait_for(free)
-                self._alone |= wanted
+            self._changed.wait_for(lambda: not wanted & self._alone and not wanted & self._together.keys())
+            self._alone |= wanted
         try:
             yield
         finally:
@@ -51,7 +40,7 @@ class Locks:
     @contextmanager
     def together(self, name: str) -> Iterator[None]:
         """Waits until nobody holds the name alone or asks for it."""
-        with waiting(), self._changed:
+        with self._changed:
             self._changed.wait_for(lambda: not self._asked[name])
             self._together[name] += 1
         try:
@@ -60,18 +49,6 @@ class Locks:
             with self._changed:
                 self._together -= Counter((name,))
                 self._changed.notify_all()
-
-
-@contextmanager
-def _patiently(lock: threading.Lock) -> Iterator[None]:
-    """The lock held; another thread computes while it is waited for."""
-    if not lock.acquire(blocking=False):
-        with waiting():
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class _Group:
@@ -93,7 +70,7 @@ class Writer:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """What is written inside is durable when this returns, or not there at all when it raises."""
-        with _patiently(self._turn):
+        with self._turn:
             group = self._begun()
             try:
                 yield self._connection
@@ -101,7 +78,7 @@ class Writer:
             except BaseException:
                 self._undone(group)
                 raise
-        with waiting(), self._committing:
+        with self._committing:
             if not group.over:
                 self._commit(group)
         if group.error is not None:

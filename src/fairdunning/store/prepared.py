@@ -18,12 +18,12 @@ class Prepared:
         self.statement = statement
         self._compiled: dict[tuple[str, ...], tuple[str, list[str] | None]] = {}
 
-    def run(self, connection: Connection, values: Values) -> CursorResult[Any]:
+    def run(self, connection: Connection, values: Values) -> CursorResult[*tuple[Any, ...]]:
         """Runs it once."""
         text, order = self._text(connection, values)
         return connection.exec_driver_sql(text, tuple([values[name] for name in order]) if order is not None else dict(values))
 
-    def run_all(self, connection: Connection, rows: Sequence[Values]) -> CursorResult[Any]:
+    def run_all(self, connection: Connection, rows: Sequence[Values]) -> CursorResult[*tuple[Any, ...]]:
         """Runs it for each of one row or more, which all give the same parameters."""
         text, order = self._text(connection, rows[0])
         return connection.exec_driver_sql(text, [tuple([r[n] for n in order]) if order is not None else dict(r) for r in rows])

@@ -8,25 +8,25 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, Annotated, Any, Literal
 
+import anyio.to_thread
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from pydantic import Field, ValidationError
+from pydantic import Field
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from fairdunning import __version__, timeline, when, workflow
-from fairdunning.baton import computing
 from fairdunning.errors import CaseError, StoreError
 from fairdunning.screening.screen import screen
 from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.keys import ROLES, Key
 from fairdunning.web.admin import add_admin, add_policies
-from fairdunning.web.limits import CHECKS, MAX_BODY, UNSTORABLE, Limits, Rates, add_errors, unrecorded
+from fairdunning.web.limits import CHECKS, FAILED, MAX_BODY, UNSTORABLE, Limits, Rates, add_errors, unexpected, unrecorded
 from fairdunning.web.metrics import Metrics
-from fairdunning.web.models import Model, instant, running
+from fairdunning.web.models import Model, body_of, instant, read_body, running
 from fairdunning.web.sealing import Publisher, sealing
 
 MAX_BATCH = 1024 * 1024 * 1024
@@ -85,10 +85,12 @@ class Decision(Model):
     until: str | None = Field(None, examples=["2026-11-25T18:00:00+08:00"])
 
 
-def create_app(service: Service, *, open_to_all: bool = False, per_second: float = 500.0, publisher: Publisher | None = None) -> FastAPI:
+def create_app(service: Service, *, open_to_all: bool = False, per_second: float = 500.0, publisher: Publisher | None = None,
+               threads: int = 3) -> FastAPI:
     """The application over one service; without keys only a loopback address is served (``open_to_all``: keys are required always).
 
-    ``per_second``: requests a key may make; ``publisher``: where every checkpoint goes.
+    ``per_second``: requests a key may make; ``publisher``: where every checkpoint goes; ``threads``: checks judged at a time, since
+    threads beyond those that fill each other's waits only take the interpreter from each other.
     """
     app = FastAPI(title="fairdunning", version=__version__, description="Ask before you collect: allow, flag or block / 催收动作事前合规检查",
                   lifespan=sealing(service, publisher), responses=ERRORS)
@@ -110,7 +112,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
 
         return Depends(allowed)
 
-    _checks(app, service, known, role("checker"), metrics)
+    _checks(app, service, known, role("checker"), metrics, threads)
     _contacts(app, service, role("checker"), metrics)
     _reading(app, service, role("checker"), role("auditor"))
     _reviews(app, service, role("reviewer"))
@@ -120,7 +122,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     return app
 
 
-def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: Metrics) -> None:
+def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: Metrics, threads: int) -> None:
     def judged(body: Check, key: Key, idempotency: str) -> dict[str, Any]:
         window = None
         if body.reserve is not None:
@@ -130,18 +132,20 @@ def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: M
         metrics.checked(envelope, time.perf_counter() - start)
         return envelope
 
-    def answered(request: Request) -> Response:
-        with computing():
-            key = known(request.headers.get("authorization"), "checker")
-            envelope = judged(_read(request.state.body), key, request.headers.get("idempotency-key", ""))
-            if envelope["cause"] == "not_recorded":
-                return unrecorded(envelope)
-            return Response(json.dumps(envelope), media_type="application/json")
+    turns = anyio.CapacityLimiter(threads)
 
-    @app.post(CHECKS, response_model=dict[str, Any])
-    async def checks(request: Request) -> Any:
+    def answered(body: bytes, authorization: str | None, idempotency: str) -> Response:
+        key = known(authorization, "checker")  # who asks comes before what is asked
+        envelope = judged(read_body(Check, body), key, idempotency)
+        if envelope["cause"] == "not_recorded":
+            return unrecorded(envelope)
+        return Response(json.dumps(envelope), media_type="application/json")
+
+    @app.post(CHECKS, response_model=dict[str, Any], openapi_extra=body_of(Check))
+    async def checks(request: Request, authorization: Annotated[str | None, Header()] = None,
+                     idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> Any:
         """Judge a planned action; with `reserve` hold it when it is allowed. What cannot be recorded is a block, and a problem."""
-        return await run_in_threadpool(answered, request)
+        return await anyio.to_thread.run_sync(answered, await request.body(), authorization, idempotency_key or "", limiter=turns)
 
     @app.post("/v1/checks:batch", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
     async def batch(request: Request, key: Key = checker) -> StreamingResponse:
@@ -156,13 +160,6 @@ def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: M
                         yield json.dumps(found, ensure_ascii=False) + "\n"
 
         return StreamingResponse(answers(), media_type="application/x-ndjson")
-
-
-def _read(body: bytes) -> Check:
-    try:
-        return Check.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
 
 
 def _contacts(app: FastAPI, service: Service, checker: Any, metrics: Metrics) -> None:
@@ -214,6 +211,9 @@ def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> d
         found = [{"field": "", **UNSTORABLE._asdict()}]
     except (ValueError, RequestValidationError) as error:
         found = [{"field": "", "en": str(error)[:500], "zh": str(error)[:500]}]
+    except Exception as error:
+        unexpected(error, f"line {number}")
+        found = [{"field": "", **FAILED._asdict()}]
     return {"line": number, "outcome": None, "errors": found}
 
 

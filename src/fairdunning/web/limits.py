@@ -7,6 +7,8 @@ import json
 import logging
 import secrets
 import time
+import traceback
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -25,6 +27,7 @@ MAX_BODY = 2 * 1024 * 1024
 BODY_SECONDS = 10.0
 CHECKS = "/v1/checks"
 NO_JSON = "the body is not valid JSON / 请求体不是有效的 JSON"
+FAILED = Text("an error of the server; its log knows it by the id of the request", "服务器内部错误；日志中可按请求编号查找")
 UNSTORABLE = Text("the store cannot hold a value of the request (a NUL character?)", "请求含存储无法保存的值")
 STREAMS = {"/v1/checks:batch"}
 log = logging.getLogger("fairdunning.requests")
@@ -41,6 +44,19 @@ def unrecorded(envelope: dict[str, Any]) -> JSONResponse:
     why = envelope["why"]
     body = {"type": "about:blank", "title": f"{why['en']} / {why['zh']}", "status": 503, "errors": [], **envelope}
     return JSONResponse(body, 503, media_type="application/problem+json", headers={"retry-after": "1"})
+
+
+def unexpected(error: Exception, number: str) -> None:
+    """Logs an error of ours by its kind and place alone: its words may be those of a case."""
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
+    log.error(json.dumps({"id": number, "error": type(error).__name__, "at": places}))
+
+
+def _failed(path: str) -> JSONResponse:
+    """A problem document; an answer to a check is a block."""
+    body = {"type": "about:blank", "title": f"{FAILED.en} / {FAILED.zh}", "status": 500, "errors": []}
+    block = {"outcome": "block", "cause": "failed", "enforced": True} if path == CHECKS else {}
+    return JSONResponse({**body, **block}, 500, media_type="application/problem+json")
 
 
 def add_errors(app: FastAPI) -> None:
@@ -118,7 +134,13 @@ class Limits:
             await send(message)
 
         refused = await _refusal(request, self.rates)
-        await (refused(scope, receive, numbered) if refused else self.app(scope, _again(request, receive), numbered))
+        try:
+            await (refused(scope, receive, numbered) if refused else self.app(scope, _again(request, receive), numbered))
+        except Exception as error:
+            unexpected(error, number)
+            if status:
+                raise  # the answer has begun
+            await _failed(scope["path"])(scope, receive, numbered)
         route = scope.get("route")
         log.info(json.dumps({"id": number, "method": request.method, "path": route and route.path, "status": status,
                              "ms": round((time.perf_counter() - start) * 1000, 1)}))

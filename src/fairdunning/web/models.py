@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, TypeVar
+
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fairdunning import when
 from fairdunning.policy import Policy
@@ -15,6 +18,26 @@ class Model(BaseModel):
     """A body without unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+M = TypeVar("M", bound=Model)
+
+
+def read_body(model: type[M], body: bytes) -> M:
+    """A body in one step from its bytes; raises RequestValidationError."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+def body_of(model: type[Model]) -> dict[str, Any]:
+    """What the OpenAPI document says of an operation that reads its body by itself; models within stand where they are used."""
+    schema = model.model_json_schema()
+    parts, text = schema.pop("$defs", {}), json.dumps(schema)
+    for name, part in parts.items():
+        text = text.replace(json.dumps({"$ref": f"#/$defs/{name}"}), json.dumps(part))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": json.loads(text)}}}}
 
 
 def instant(text: str, field: str) -> int:
