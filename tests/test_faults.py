@@ -59,7 +59,11 @@ def test_a_body_of_100_mb_is_refused_before_it_is_read(server):
         assert b" 413 " in connection.recv(200)
 
 
-@pytest.mark.parametrize(("kind", "status"), [("text/plain", 415), ("application/x-www-form-urlencoded", 415), ("application/json", 422)])
+_KINDS = [("text/plain", 415), ("text/plain; x=json", 415), ("application/x-www-form-urlencoded", 415), ("application/json", 422),
+          ("application/json; charset=utf-8", 422), ("application/merge-patch+json", 422)]
+
+
+@pytest.mark.parametrize(("kind", "status"), _KINDS)
 def test_the_type_of_the_body_matters(server, kind, status):
     """Only JSON is read."""
     assert status == httpx.post(server.url + "/v1/checks", content=b"{}", headers={"content-type": kind}).status_code

@@ -12,7 +12,7 @@ from fairdunning.service import Service
 from fairdunning.store import ledger
 from fairdunning.store.database import Store
 from fairdunning.store.keys import Key
-from fairdunning.store.locks import Locks
+from fairdunning.store.locks import Locks, Places
 from tests.test_service import NOON, case, span, stamp, talk
 
 HOUSE = Key("k", frozenset({"checker"}), "homes", None, "enforce")
@@ -187,7 +187,7 @@ def test_what_fails_in_a_group_takes_nobody_along(tmp_path):
 
 def test_who_asks_for_a_shared_name_alone_is_not_passed_by():
     """Those who come later to share a name wait for who wants it alone; all end."""
-    locks, order, inside = Locks(), [], threading.Event()
+    locks, order, inside = Locks(Places(3)), [], threading.Event()
 
     def share():
         with locks.together("p"):

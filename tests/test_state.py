@@ -1,14 +1,18 @@
 """Reviews, evidence, policies in force, replay, erasure, imports and the client, on both stores where the store matters."""
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import openpyxl
+import psycopg
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -22,6 +26,7 @@ from fairdunning.service import Service
 from fairdunning.store import records
 from fairdunning.store.database import Store
 from fairdunning.store.keys import Key
+from fairdunning.store.locks import Places
 from fairdunning.store.schema import metadata
 from tests.test_service import NOON, Server, case, span, talk
 
@@ -369,3 +374,122 @@ def test_a_mapping_without_what_an_event_needs_is_an_error(tmp_path):
     assert 2 == done.exit_code
     for said in ("`id` comes from no column", "unknown time zone", "did you mean `columns`"):
         assert said in done.output
+
+
+# --- places to work in ---------------------------------------------------------------------------------------------------
+
+
+def test_checks_that_wait_for_a_key_hold_no_others_up(service):
+    """More checks than there are places wait for one debtor; another debtor's is answered meanwhile, then all are."""
+    with ThreadPoolExecutor(6) as pool:
+        with service.store.turn(("debtor:P-1",)):
+            waiting = [pool.submit(service.check, case(number=f"A-{i}"), CHECKER) for i in range(5)]
+            other = pool.submit(service.check, case("P-2", address="N-2"), CHECKER).result(60)
+            ended = [w.done() for w in waiting]
+        answers = [w.result(60)["outcome"] for w in waiting]
+
+    assert "allow" == other["outcome"]
+    assert [False] * 5 == ended
+    assert ["allow"] * 5 == answers
+
+
+def test_without_a_place_a_check_is_a_block(service, monkeypatch):
+    """A queue that does not move ends in an answer."""
+    monkeypatch.setattr(Places, "PATIENCE", 0.1)
+    with ThreadPoolExecutor(4) as pool, ExitStack() as taken:
+        busy = threading.Event()
+        for _ in range(3):
+            pool.submit(_sit, service.store.places, busy)
+        while service.store.places._free:
+            time.sleep(0.01)
+        taken.callback(busy.set)
+        answer = pool.submit(service.check, case(), CHECKER).result(60)
+
+    assert ("block", "not_recorded") == (answer["outcome"], answer["cause"])
+    assert "allow" == service.check(case(), CHECKER)["outcome"]
+
+
+def _sit(places, busy):
+    with places.taken():
+        busy.wait(60)
+
+
+def test_who_stepped_aside_comes_back_before_those_who_have_not_begun():
+    """One place: who waited for a key goes on as soon as it is free, whoever else stands there; in the end it is free again."""
+    places, order, aside, seated, free = Places(1), [], threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with places.taken():
+            with places.aside():
+                aside.set()
+                seated.wait(5)
+            order.append("first")
+
+    def second():
+        aside.wait(5)
+        with places.taken():
+            seated.set()
+            free.wait(5)
+
+    def third():
+        with places.taken():
+            order.append("third")
+
+    threads = [threading.Thread(target=work) for work in (first, second, third)]
+    for thread in threads[:2]:
+        thread.start()
+    seated.wait(5)
+    threads[2].start()
+    while not places._returning:
+        time.sleep(0.01)
+    free.set()
+    for thread in threads:
+        thread.join(5)
+
+    assert ["first", "third"] == order
+    assert (1, 0) == (places._free, places._returning)
+
+
+def test_a_database_that_hung_up_is_connected_again_however_many_files_are_open(postgres, tmp_path):
+    """Idle connections that the server ended are replaced unseen; a socket's number may be above 1024."""
+    url = postgres()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    service = Service(Store(url), key_file=tmp_path / "key")
+    service.check(case(), CHECKER)
+    with psycopg.connect(url, autocommit=True) as admin:
+        ended = admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+                              "and pid <> pg_backend_pid()").fetchall()
+    answers = [service.check(case(), CHECKER)["outcome"]]
+    service.store.engine.dispose()
+    with ExitStack() as files:
+        for _ in range(1100):
+            files.enter_context(open(os.devnull))
+        answers += [service.check(case(), CHECKER)["outcome"] for _ in range(2)]
+        number = service.store.engine.raw_connection().driver_connection.fileno()
+    service.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert (True,) in ended
+    assert ["allow"] * 3 == answers
+    assert number > 1024
+
+
+def test_a_glance_leaves_no_connection_that_writes_without_a_transaction(postgres):
+    """What is taken back after a glance is taken back."""
+    store = Store(postgres())
+    with store.glance() as connection:
+        connection.exec_driver_sql("select 1")
+
+    def broken_off():
+        with store.writing() as connection:
+            connection.exec_driver_sql("insert into meta values ('left', 'behind')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        broken_off()
+    with store.glance() as connection:
+        found = connection.exec_driver_sql("select count(*) from meta where key = 'left'").scalar()
+    store.close()
+
+    assert 0 == found

@@ -17,7 +17,7 @@ from fairdunning import intake
 from fairdunning.cli_policy import DEFAULT_PROFILE, fail, folder_option, profile_option
 from fairdunning.errors import LoadError, StoreError
 from fairdunning.service import Service
-from fairdunning.store.database import Store
+from fairdunning.store.database import PLACES, Store
 from fairdunning.store.keys import ROLES, Keys
 
 store_option = click.option(
@@ -33,19 +33,19 @@ def stop(text: str) -> None:
     sys.exit(2)
 
 
-def opened(store_url: str, *, reading: bool = False) -> Store:
+def opened(store_url: str, *, reading: bool = False, places: int = PLACES) -> Store:
     """The store, or a clear end; ``reading``: beside whoever serves it."""
     try:
-        return Store(store_url, reading=reading)
+        return Store(store_url, reading=reading, places=places)
     except (StoreError, SQLAlchemyError, OSError) as error:
         text = getattr(error, "text", None)
         stop(f"{text.en} / {text.zh}" if text else f"{store_url}: {str(error).splitlines()[0]} / 无法打开存储")
         raise
 
 
-def service_of(store_url: str, own: Path | None = None, key_file: Path | None = None, engine: str = "both") -> Service:
+def service_of(store_url: str, own: Path | None = None, key_file: Path | None = None, engine: str = "both", threads: int = PLACES) -> Service:
     """A service over the store, or a clear end."""
-    store = opened(store_url)
+    store = opened(store_url, places=threads)
     try:
         return Service(store, own, key_file, engine)
     except StoreError as error:
@@ -61,7 +61,7 @@ def service_of(store_url: str, own: Path | None = None, key_file: Path | None = 
 @click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback needs keys / 非本机地址须先建密钥")
 @click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True, help="Port / 端口")
 @click.option("--rate", type=click.FloatRange(1), default=500.0, show_default=True, help="Requests a second for each key / 每个密钥每秒请求数")
-@click.option("--threads", type=click.IntRange(1, 40), default=3, show_default=True,
+@click.option("--threads", type=click.IntRange(1, 40), default=PLACES, show_default=True,
               help="Checks judged at a time; more for a database far away / 同时裁定的请求数；数据库较远时可增大")
 @click.option("--publish-checkpoints", "publish_to", type=click.Path(path_type=Path, dir_okay=False),
               help="Append each signed checkpoint to this file / 检查点发布文件")
@@ -81,7 +81,7 @@ def serve(
     except ImportError:
         stop("serving needs `pip install fairdunning[web]` / 启动服务需安装 `fairdunning[web]`")
 
-    service = service_of(store_url, own, signing_key, engine)
+    service = service_of(store_url, own, signing_key, engine, threads)
     try:
         if host not in _LOOPBACK and not service.keys.any():
             stop("no API key exists: make one with `fairdunning keys new`, or serve on 127.0.0.1 / 尚无密钥：请先 `fairdunning keys new`")
@@ -92,8 +92,7 @@ def serve(
         gc.freeze()  # policies stay as long as the process: without this each full collection walks them all, 100 ms at a time
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publisher=Publisher(publish_to, publish_command),
-                         threads=threads)
+        app = create_app(service, open_to_all=host not in _LOOPBACK, per_second=rate, publisher=Publisher(publish_to, publish_command))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # said once more by uvicorn when it has ended in order
         uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=20)
     except LoadError as error:

@@ -79,7 +79,7 @@ def _select(ctx: Context, spec: Selection) -> Selected:
         items, whole = listed or [], listed is not None
     yes: list[Item] = []
     perhaps: list[Item] = []
-    tests, zone = _tests(ctx, spec) if items else [], ctx.zone(spec.clock)
+    tests, zone = _tests(ctx, spec), ctx.zone(spec.clock)
     for item in items:
         openly = item.open and is_open(ctx, item)
         if (openly and ctx.without_open) or (item.foreign and not spec.reaches):

@@ -26,7 +26,7 @@ from fairdunning.judging import Asked, Window, at_its_moment, over_window
 from fairdunning.reach import contact_of, keys_of_case, keys_of_event
 from fairdunning.store import ledger, records, reviews
 from fairdunning.store import schema as t
-from fairdunning.store.database import Store, Turn
+from fairdunning.store.database import KeysHeld, Store, Turn
 from fairdunning.store.keys import Key, Keys
 from fairdunning.verdict import Outcome, Verdict
 
@@ -85,14 +85,17 @@ class Service:
 
     def check(self, document: Any, key: Key, window: Window | None = None, idempotency: str = "") -> dict[str, Any]:
         """The envelope of a verdict, recorded; with a window (microseconds) the contact is held when allowed. Raises CaseError or StoreError."""
-        request, more = _Request(document, key, window, idempotency), frozenset[str]()
+        request, more, first = _Request(document, key, window, idempotency), frozenset[str](), frozenset[str]()
         try:
             while True:
-                with self.store.turn(shared=IN_FORCE) as turn:
-                    answer = self._once(turn, request, more)
-                    if isinstance(answer, dict):
-                        return answer
-                more = answer  # contacts held for later are alone with more keys: begin again with theirs
+                try:
+                    with self.store.places.taken(), self.store.turn(first, IN_FORCE) as turn:
+                        answer = self._once(turn, request, more)
+                        if isinstance(answer, dict):
+                            return answer
+                    more = answer  # contacts held for later are alone with more keys: begin again with theirs
+                except KeysHeld as held:
+                    first = held.keys
         except DataError:
             raise
         except SQLAlchemyError as error:

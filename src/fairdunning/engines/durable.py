@@ -82,9 +82,11 @@ class DurableEngine:
         child = self.child
         if child is None or child.stdout is None:
             raise EngineLost("durable-rules is closed")
+        ready = select.poll()  # not `select`: a server may hold more than its 1024 files
+        ready.register(child.stdout, select.POLLIN)
         while b"\n" not in self._rest:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([child.stdout], [], [], left)[0]:
+            if left <= 0 or not ready.poll(1000 * left):
                 raise self._lose("was late")
             part = child.stdout.read(1 << 16)
             if not part:

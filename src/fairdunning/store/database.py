@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from select import select as select_ready
+from select import POLLIN, poll
 from typing import IO, Any
 
 from sqlalchemy import Connection, create_engine, event, insert, make_url, select, text
@@ -17,13 +17,16 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from fairdunning.errors import StoreError, Text
 from fairdunning.store import schema as t
-from fairdunning.store.locks import Locks, Writer
+from fairdunning.store.locks import Locks, Places, Writer
 from fairdunning.store.prepared import Prepared
 
+PLACES = 3
 _SCHEMA_LOCK = "fairdunning schema"
 _CLOCK = Prepared(text("select (extract(epoch from clock_timestamp()) * 1000000)::bigint"))
 _SHARE = Prepared(text("select pg_advisory_xact_lock_shared(hashtextextended(:key, 0))"))
-# INVARIANT: every process takes the locks of a turn in the same order, that of their hashes.
+_TRY_SHARE = Prepared(text("select pg_try_advisory_xact_lock_shared(hashtextextended(:key, 0))"))
+_TRY = Prepared(text("select bool_and(pg_try_advisory_xact_lock(hashtextextended(key, 0))) from unnest(cast(:keys as text[])) as key"))
+# INVARIANT: every process waits for the locks of a turn in the same order, that of their hashes.
 _LOCK = Prepared(text("""select pg_advisory_xact_lock(hash) from
     (select distinct hashtextextended(key, 0) as hash from unnest(cast(:keys as text[])) as key order by 1) as hashes"""))
 
@@ -42,6 +45,14 @@ def url_of(written: str) -> URL:
                           f"`{written}` 不是存储地址；请使用 sqlite:///文件 或 postgresql://用户@主机/数据库"))
 
 
+class KeysHeld(Exception):
+    """Another turn of the database holds one of these keys: who waited here for it could be waited for."""
+
+    def __init__(self, keys: list[str]) -> None:
+        super().__init__(*keys)
+        self.keys = frozenset(keys)
+
+
 @dataclass(frozen=True)
 class Turn:
     """A piece of work that is alone with its keys: what it reads, and where it writes once it knows what."""
@@ -54,13 +65,14 @@ class Turn:
 class Store:
     """On SQLite one process with locks of its own and one writer; on PostgreSQL a transaction each, under advisory locks.
 
-    ``reading``: only reads, beside whoever serves the file.
+    ``reading``: only reads, beside whoever serves the file; ``places``: how many threads work at a time.
     """
 
-    def __init__(self, url: str | URL, *, reading: bool = False) -> None:
+    def __init__(self, url: str | URL, *, reading: bool = False, places: int = PLACES) -> None:
         self.url = url_of(url) if isinstance(url, str) else url
         self.is_file = self.url.drivername == "sqlite"
-        self._locks, self._guard, self._writer = Locks(), None, None
+        self.places, self._guard, self._writer = Places(places), None, None
+        self._locks = Locks(self.places)
         if self.is_file:
             path = Path(str(self.url.database))
             if reading and not path.exists():
@@ -92,7 +104,8 @@ class Store:
     def turn(self, keys: Iterable[str] = (), shared: str = "") -> Iterator[Turn]:
         """Work that ends durably or not at all; no other turn with a key in common runs meanwhile.
 
-        ``shared``: a key that turns hold together, and that nobody holds alone meanwhile. Ask for more keys once at most.
+        ``shared``: a key that turns hold together, and that nobody holds alone meanwhile. Ask for more keys once at most; where that
+        raises KeysHeld, end the turn and begin another with these keys.
         """
         work = self._turn_of_file if self._writer else self._turn_of_database
         with work(frozenset(keys), shared) as found:
@@ -111,14 +124,18 @@ class Store:
     @contextmanager
     def _turn_of_database(self, keys: frozenset[str], shared: str) -> Iterator[Turn]:
         with self.engine.begin() as connection:
-            if shared:
-                _SHARE.run(connection, {"key": shared})
+            if shared and not _TRY_SHARE.run(connection, {"key": shared}).scalar():
+                with self.places.aside():
+                    _SHARE.run(connection, {"key": shared})
+            if keys:
+                with self.places.aside():
+                    _LOCK.run(connection, {"keys": list(keys)})
 
             def lock(more: Iterable[str]) -> None:
-                _LOCK.run(connection, {"keys": list(more)})
+                wanted = list(more)
+                if wanted and not _TRY.run(connection, {"keys": wanted}).scalar():
+                    raise KeysHeld(wanted)
 
-            if keys:
-                lock(keys)
             yield Turn(connection, lock, lambda: nullcontext(connection))
 
     @contextmanager
@@ -151,7 +168,9 @@ class Store:
 
 def _still_open(connection: Any, _record: Any, _proxy: Any) -> None:
     """A connection that nobody uses has nothing to say: when there is something to read, the database has hung up."""
-    if select_ready([connection.fileno()], [], [], 0)[0]:
+    ready = poll()
+    ready.register(connection.fileno(), POLLIN)
+    if ready.poll(0):
         raise DisconnectionError
 
 

@@ -101,6 +101,8 @@ class Ledger:
 def read(connection: Connection, debtor: str, keys: Iterable[str], now: int) -> Ledger:
     """Everything under these keys: one indexed query for events, one for contacts."""
     found = sorted(keys)
+    if not found:
+        return Ledger(debtor, (), (), now)
     found += found[-1:] * ((1 << max(0, len(found) - 1).bit_length()) - len(found))  # few statements serve every number of keys
     in_events, in_contacts = _under(len(found))
     wanted = {f"key{i}": key for i, key in enumerate(found)}

@@ -1,22 +1,87 @@
-"""What one process needs to write a file from many threads: names that are held, and one writer with group commit."""
+"""What one process needs to serve many threads: places to work in, names that are held, one writer of a file with group commit."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, TimeoutError
+
+
+class Places:
+    """So many threads work at a time: more of them only take the interpreter, and the database its caches, from each other.
+
+    Who waits for a key steps aside and comes back ahead of those who have not begun. Nothing is protected by it: who cannot come back
+    soon goes on without a place, so that nobody waits for ever.
+    """
+
+    PATIENCE, BACK = 10.0, 1.0  # seconds
+
+    def __init__(self, count: int) -> None:
+        self._free, self._returning = count, 0
+        lock = threading.Lock()
+        self._begin, self._back, self._mine = threading.Condition(lock), threading.Condition(lock), threading.local()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Work in a place, once; raises the error of an exhausted pool when none becomes free."""
+        if self.has():
+            yield
+            return
+        with self._begin:
+            if not self._begin.wait_for(lambda: self._free > 0 and not self._returning, self.PATIENCE):
+                raise TimeoutError(f"no place to work in for {self.PATIENCE:.0f} s")
+            self._sit()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """A wait, during which another thread has the place."""
+        if not self.has():
+            yield
+            return
+        self._leave()
+        try:
+            yield
+        finally:
+            with self._back:
+                self._returning += 1
+                self._back.wait_for(lambda: self._free > 0, self.BACK)
+                self._returning -= 1
+                self._sit()
+
+    def has(self) -> bool:
+        """Whether this thread has a place."""
+        return getattr(self._mine, "has", False)
+
+    def _sit(self) -> None:
+        self._mine.has = True
+        self._free -= 1
+        self._next()
+
+    def _leave(self) -> None:
+        with self._back:
+            self._mine.has = False
+            self._free += 1
+            self._next()
+
+    def _next(self) -> None:
+        if self._free > 0:
+            (self._back if self._returning else self._begin).notify()
 
 
 class Locks:
     """Names held by one alone, or by many together; who asks for a name alone goes before those who come later to share it."""
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
+    def __init__(self, places: Places) -> None:
+        self._places, self._changed = places, threading.Condition()
         self._alone: set[str] = set()
         self._together: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
@@ -27,8 +92,7 @@ class Locks:
         wanted = frozenset(names)
         with self._changed:
             self._asked.update(wanted)
-            self._changed.wait_for(lambda: not wanted & self._alone and not wanted & self._together.keys())
-            self._alone |= wanted
+        self._wait(lambda: not wanted & self._alone and not wanted & self._together.keys(), lambda: self._alone.update(wanted))
         try:
             yield
         finally:
@@ -40,15 +104,23 @@ class Locks:
     @contextmanager
     def together(self, name: str) -> Iterator[None]:
         """Waits until nobody holds the name alone or asks for it."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._asked[name])
-            self._together[name] += 1
+        self._wait(lambda: not self._asked[name], lambda: self._together.update((name,)))
         try:
             yield
         finally:
             with self._changed:
                 self._together -= Counter((name,))
                 self._changed.notify_all()
+
+    def _wait(self, free: Callable[[], bool], hold: Callable[[], None]) -> None:
+        """Holds as soon as it is free; who must wait for that steps aside."""
+        with self._changed:
+            if free():
+                hold()
+                return
+        with self._places.aside(), self._changed:
+            self._changed.wait_for(free)
+            hold()
 
 
 class _Group:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, Annotated, Any, Literal
 
-import anyio.to_thread
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -32,7 +31,7 @@ from fairdunning.web.sealing import Publisher, sealing
 MAX_BATCH = 1024 * 1024 * 1024
 LOCAL = Key("local", frozenset(ROLES), "cn-consumer-finance-company", None, "enforce")
 PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}, "description": "a problem document"}
-ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 408, 409, 411, 413, 415, 422, 429, 503), PROBLEM)
+ERRORS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 408, 409, 411, 413, 415, 422, 429, 500, 503), PROBLEM)
 
 
 class Reserve(Model):
@@ -85,12 +84,10 @@ class Decision(Model):
     until: str | None = Field(None, examples=["2026-11-25T18:00:00+08:00"])
 
 
-def create_app(service: Service, *, open_to_all: bool = False, per_second: float = 500.0, publisher: Publisher | None = None,
-               threads: int = 3) -> FastAPI:
+def create_app(service: Service, *, open_to_all: bool = False, per_second: float = 500.0, publisher: Publisher | None = None) -> FastAPI:
     """The application over one service; without keys only a loopback address is served (``open_to_all``: keys are required always).
 
-    ``per_second``: requests a key may make; ``publisher``: where every checkpoint goes; ``threads``: checks judged at a time, since
-    threads beyond those that fill each other's waits only take the interpreter from each other.
+    ``per_second``: requests a key may make; ``publisher``: where every checkpoint goes.
     """
     app = FastAPI(title="fairdunning", version=__version__, description="Ask before you collect: allow, flag or block / 催收动作事前合规检查",
                   lifespan=sealing(service, publisher), responses=ERRORS)
@@ -112,7 +109,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
 
         return Depends(allowed)
 
-    _checks(app, service, known, role("checker"), metrics, threads)
+    _checks(app, service, known, role("checker"), metrics)
     _contacts(app, service, role("checker"), metrics)
     _reading(app, service, role("checker"), role("auditor"))
     _reviews(app, service, role("reviewer"))
@@ -122,7 +119,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     return app
 
 
-def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: Metrics, threads: int) -> None:
+def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: Metrics) -> None:
     def judged(body: Check, key: Key, idempotency: str) -> dict[str, Any]:
         window = None
         if body.reserve is not None:
@@ -132,11 +129,10 @@ def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: M
         metrics.checked(envelope, time.perf_counter() - start)
         return envelope
 
-    turns = anyio.CapacityLimiter(threads)
-
     def answered(body: bytes, authorization: str | None, idempotency: str) -> Response:
-        key = known(authorization, "checker")  # who asks comes before what is asked
-        envelope = judged(read_body(Check, body), key, idempotency)
+        with service.store.places.taken():
+            key = known(authorization, "checker")  # who asks comes before what is asked
+            envelope = judged(read_body(Check, body), key, idempotency)
         if envelope["cause"] == "not_recorded":
             return unrecorded(envelope)
         return Response(json.dumps(envelope), media_type="application/json")
@@ -145,7 +141,7 @@ def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: M
     async def checks(request: Request, authorization: Annotated[str | None, Header()] = None,
                      idempotency_key: Annotated[str | None, Header(max_length=100)] = None) -> Any:
         """Judge a planned action; with `reserve` hold it when it is allowed. What cannot be recorded is a block, and a problem."""
-        return await anyio.to_thread.run_sync(answered, await request.body(), authorization, idempotency_key or "", limiter=turns)
+        return await run_in_threadpool(answered, await request.body(), authorization, idempotency_key or "")
 
     @app.post("/v1/checks:batch", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
     async def batch(request: Request, key: Key = checker) -> StreamingResponse:
@@ -156,7 +152,7 @@ def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: M
             with lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
-                        found = _one(line.decode("utf-8", "replace"), number, lambda body: judged(body, key, ""))
+                        found = _one(line.decode("utf-8", "replace"), number, lambda body: judged(body, key, ""), request.state.number)
                         yield json.dumps(found, ensure_ascii=False) + "\n"
 
         return StreamingResponse(answers(), media_type="application/x-ndjson")
@@ -197,7 +193,7 @@ async def _spooled(request: Request) -> IO[bytes]:
     return file
 
 
-def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> dict[str, Any]:
+def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]], asked: str) -> dict[str, Any]:
     """One line's answer, or what is wrong with the line: never an end of the stream."""
     if len(line) > MAX_BODY:
         return {"line": number, "outcome": None, "errors": [{"field": "", "en": "the line is too long", "zh": "该行过长"}]}
@@ -212,7 +208,7 @@ def _one(line: str, number: int, judged: Callable[[Check], dict[str, Any]]) -> d
     except (ValueError, RequestValidationError) as error:
         found = [{"field": "", "en": str(error)[:500], "zh": str(error)[:500]}]
     except Exception as error:
-        unexpected(error, f"line {number}")
+        unexpected(error, f"{asked}, line {number}")
         found = [{"field": "", **FAILED._asdict()}]
     return {"line": number, "outcome": None, "errors": found}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import secrets
 import time
 import traceback
@@ -26,6 +27,8 @@ from fairdunning.service import not_recorded
 MAX_BODY = 2 * 1024 * 1024
 BODY_SECONDS = 10.0
 CHECKS = "/v1/checks"
+_JSON = re.compile(r"application/(.+\+)?json")
+"""Anything else is what a foreign web page may send without asking."""
 NO_JSON = "the body is not valid JSON / 请求体不是有效的 JSON"
 FAILED = Text("an error of the server; its log knows it by the id of the request", "服务器内部错误；日志中可按请求编号查找")
 UNSTORABLE = Text("the store cannot hold a value of the request (a NUL character?)", "请求含存储无法保存的值")
@@ -124,7 +127,7 @@ class Limits:
             await self.app(scope, receive, send)
             return
         request, start, status = Request(scope, receive), time.perf_counter(), 0
-        number = request.headers.get("x-request-id", secrets.token_hex(8))[:100]
+        number = request.state.number = request.headers.get("x-request-id", secrets.token_hex(8))[:100]
 
         async def numbered(message: Message) -> None:
             nonlocal status
@@ -138,12 +141,13 @@ class Limits:
             await (refused(scope, receive, numbered) if refused else self.app(scope, _again(request, receive), numbered))
         except Exception as error:
             unexpected(error, number)
-            if status:
-                raise  # the answer has begun
+            if status:  # the answer has begun; the words of the error stay here
+                raise RuntimeError("an answer was broken off") from None
             await _failed(scope["path"])(scope, receive, numbered)
-        route = scope.get("route")
-        log.info(json.dumps({"id": number, "method": request.method, "path": route and route.path, "status": status,
-                             "ms": round((time.perf_counter() - start) * 1000, 1)}))
+        finally:
+            route = scope.get("route")
+            log.info(json.dumps({"id": number, "method": request.method, "path": route and route.path, "status": status,
+                                 "ms": round((time.perf_counter() - start) * 1000, 1)}))
 
 
 def _again(request: Request, receive: Receive) -> Receive:
@@ -167,7 +171,7 @@ async def _refusal(request: Request, rates: Rates) -> Response | None:
         return problem(411, "the length of the body is missing / 缺少请求体长度")
     if int(length) > MAX_BODY:
         return problem(413, f"the body is larger than {MAX_BODY} bytes / 请求体过大")
-    if int(length) and "json" not in request.headers.get("content-type", "").lower():
+    if int(length) and not _JSON.fullmatch(request.headers.get("content-type", "").partition(";")[0].strip().lower()):
         return problem(415, "the body must be application/json / 请求体须为 application/json")
     if int(length):
         try:

@@ -37,6 +37,7 @@ def body_of(model: type[Model]) -> dict[str, Any]:
     parts, text = schema.pop("$defs", {}), json.dumps(schema)
     for name, part in parts.items():
         text = text.replace(json.dumps({"$ref": f"#/$defs/{name}"}), json.dumps(part))
+    assert "$defs" not in text, "a model within a model within a model"
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": json.loads(text)}}}}
 
 
