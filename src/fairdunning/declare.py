@@ -12,9 +12,10 @@ from fairdunning.condition import Expr
 from fairdunning.errors import did_you_mean
 from fairdunning.facts import Context, Item, key_of
 from fairdunning.formula import BASES, ROUNDINGS, facts_of, tree_key
+from fairdunning.kinds import kinds_in
 from fairdunning.names import Scope, attribute_of, local_date, operand, period_operand, stored
 from fairdunning.predicate import tree
-from fairdunning.selection import FAR, Selection, kinds_in, place, select
+from fairdunning.selection import FAR, Selection, place, select
 from fairdunning.vocabulary import Fact
 from fairdunning.yamlfile import Node
 

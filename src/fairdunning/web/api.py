@@ -96,6 +96,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     app.add_middleware(Limits, rates=Rates(per_second))
 
     def known(authorization: str | None, *needed: str) -> Key:
+        """Whose key was presented, when it has one of the roles; raises HTTPException."""
         found = service.keys.get(authorization.removeprefix("Bearer ").strip()) if authorization else None
         if found is None and (open_to_all or service.keys.any()):
             raise HTTPException(401, "the API key is missing, wrong or revoked / 密钥缺失、错误或已撤销")
@@ -119,7 +120,7 @@ def create_app(service: Service, *, open_to_all: bool = False, per_second: float
     return app
 
 
-def _checks(app: FastAPI, service: Service, known: Any, checker: Any, metrics: Metrics) -> None:
+def _checks(app: FastAPI, service: Service, known: Callable[..., Key], checker: Any, metrics: Metrics) -> None:
     def judged(body: Check, key: Key, idempotency: str) -> dict[str, Any]:
         window = None
         if body.reserve is not None:
